@@ -1,0 +1,108 @@
+"""What rules.yaml says, once it has been read and checked: values, nothing of YAML in them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from router.condition import Condition
+from router.message import Severity
+from router.problem import Position
+from router.secret import Redactor, Secret
+
+DAY = 86400.0
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Who may post events: a name, one or two active secrets, and the networks it posts from."""
+
+    name: str
+    secrets: tuple[Secret, ...]
+    allow: tuple[str, ...] = ()
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """How long and how often to try again, in seconds."""
+
+    budget: float = DAY
+    first: float = 5.0
+    at_most: float = 3600.0
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """A named place messages go: exactly one recipient of one service.
+
+    `options` are the service's own keys as in rules.yaml, values from outside filled in
+    (secret ones as Secret).
+    """
+
+    name: str
+    service: Literal["slack", "email", "teams", "webhook", "url"]
+    options: dict[str, Any]
+    retry: Retry = Retry()
+    fallback: str | None = None
+    concurrency: int = 4
+    hide: frozenset[str] = frozenset()
+    paused: bool = False
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One channel a rule tells, and the template for it where it is not the rule's own."""
+
+    channel: str
+    template: str | None = None
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """When this is so, tell them that. `when` is None for the rule that speaks otherwise."""
+
+    name: str
+    when: Condition | None
+    targets: tuple[Target, ...]
+    template: str | None = None
+    title: str | None = None
+    body: str | None = None
+    severity: Severity | None = None
+    stop: bool = False
+    enabled: bool = True
+    position: Position | None = None
+
+
+class Ruleset(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a rules.yaml and its templates say at one time.
+
+    `hash` names it. `files` are the texts it was read from (path as the user wrote it -> text),
+    with secrets that stand in the file itself masked: what the ledger keeps. `templates` maps a
+    file name in the templates folder to its text.
+    """
+
+    hash: str
+    sources: dict[str, Source]
+    channels: dict[str, Channel]
+    rules: tuple[Rule, ...]
+    templates: dict[str, str]
+    files: dict[str, str]
+
+    def rule(self, name: str) -> Rule | None:
+        return next((rule for rule in self.rules if rule.name == name), None)
+
+    def secrets(self) -> list[Secret]:
+        """Every secret that stands in this ruleset, for redaction."""
+        found = [secret for source in self.sources.values() for secret in source.secrets]
+        for channel in self.channels.values():
+            found.extend(_secrets_in(channel.options))
+        return found
+
+    def redactor(self) -> Redactor:
+        return Redactor(self.secrets())
+
+
+def _secrets_in(value: Any) -> list[Secret]:
+    if isinstance(value, Secret):
+        return [value]
+    if isinstance(value, dict):
+        return [secret for item in value.values() for secret in _secrets_in(item)]
+    if isinstance(value, list | tuple):
+        return [secret for item in value for secret in _secrets_in(item)]
+    return []
