@@ -1,8 +1,9 @@
-"""Durations as people write them: `90s`, `2d`, `1d12h`."""
+"""Durations and moments as people write them: `90s`, `1d12h`, `2026-03-01T08:00Z`."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
@@ -21,6 +22,23 @@ def parse_duration(text: str) -> float:
     if seconds > LONGEST:
         raise ValueError(f"`{text}` is longer than ten years")
     return seconds
+
+
+def read_moment(text: str, now: float) -> float:
+    """Epoch seconds of a time (`2026-03-01T08:00Z`) or of a duration before now (`7d`).
+
+    Raises ValueError, in words, for anything else.
+    """
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        form = "write a time like 2026-03-01T08:00Z or a duration like 7d"
+        raise ValueError(f"`{text}` is neither a time nor a duration; {form}") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def show_duration(seconds: float) -> str:

@@ -53,12 +53,17 @@ class Redactor:
     """Replaces every known secret, in any of its spellings in a URL, by `***`."""
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
-        spellings: set[str] = set()
+        self._spellings: tuple[str, ...] = ()
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[Secret]) -> None:
+        """Know more secrets; those known before stay known."""
+        spellings = set(self._spellings)
         for secret in secrets:
             text = secret.reveal()
             if len(text) >= SHORTEST_REDACTED:
                 spellings |= {text, quote(text, safe=""), quote_plus(text), quote(text)}
-        self._spellings = sorted(spellings, key=len, reverse=True)
+        self._spellings = tuple(sorted(spellings, key=len, reverse=True))
 
     def scrub(self, text: str) -> str:
         """Return `text` with no secret in it."""

@@ -1,0 +1,88 @@
+"""What the commands share: the environment, the ledger, the rules, and how answers are written."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+import msgspec
+
+from router.settings import Settings, SettingsError, read_settings
+
+if TYPE_CHECKING:
+    from router.event import Event
+    from router.ledger import Ledger
+    from router.rules import Ruleset
+
+
+def fail(text: str, code: int = 1) -> NoReturn:
+    """Say what is wrong on stderr and end."""
+    click.echo(text, err=True)
+    sys.exit(code)
+
+
+def settings_now() -> Settings:
+    """The settings in the environment; ends with their faults."""
+    try:
+        return read_settings(os.environ, read_text)
+    except SettingsError as error:
+        fail(str(error), 2)
+
+
+def read_text(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")
+
+
+def open_ledger_now(settings: Settings) -> Ledger:
+    """The ledger in the settings; ends in words if it cannot be opened."""
+    from router.ledger import LedgerError, open_ledger  # noqa: PLC0415 - not for `--help`
+
+    try:
+        return open_ledger(settings.database_url, time.time)
+    except LedgerError as error:
+        fail(str(error))
+
+
+def load_rules(settings: Settings, path: str | None = None) -> Ruleset:
+    """The rules on disk, in capture mode (nothing will be sent); ends with their problems."""
+    from router.delivery import inspect  # noqa: PLC0415 - not for `--help`
+    from router.problem import report  # noqa: PLC0415
+    from router.rulebook import build, read_files  # noqa: PLC0415
+
+    name = path or settings.rules
+    templates = None if path else settings.templates
+    found = build(
+        read_files(name, templates),
+        environment=os.environ,
+        read_file=read_text,
+        inspect_channel=inspect,
+        outbound="capture",
+    )
+    if found.ruleset is None:
+        fail(report(found.problems, found.files, name, "correct them first"))
+    return found.ruleset
+
+
+def read_event(path: str, source: str) -> Event:
+    """An event from a JSON file (`-` is stdin); ends in words if it is none."""
+    from router.event import Event, Undecodable, decode  # noqa: PLC0415 - not for `--help`
+
+    try:
+        body = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        fail(f"cannot read {path}: {error.strerror}")
+    try:
+        return Event(0, source, time.time(), body, decode(body))
+    except Undecodable as fault:
+        fail(f"{path}: {fault}")
+
+
+def echo_json(value: Any) -> None:
+    """Write a value as indented JSON."""
+    plain = json.loads(msgspec.json.encode(value))
+    click.echo(json.dumps(plain, indent=2, ensure_ascii=False))

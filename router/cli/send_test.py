@@ -1,0 +1,80 @@
+"""router send-test"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import click
+
+from router.cli.edge import fail, read_text, settings_now
+from router.problem import report, suggest
+
+
+@click.command()
+@click.argument("channel")
+def command(channel: str) -> None:
+    """Send one real message to CHANNEL and say what the far end answered.
+
+    Nothing is stored. With ROUTER_OUTBOUND=capture the message is shown instead.
+
+    \b
+    Example:
+      router send-test kyc-team
+    """
+    from router.delivery import ChannelError, Gateway, inspect  # noqa: PLC0415 - not for `--help`
+    from router.event import Event  # noqa: PLC0415
+    from router.message import Delivery  # noqa: PLC0415
+    from router.render import Renderer  # noqa: PLC0415
+    from router.rulebook import build, read_files  # noqa: PLC0415
+    from router.rules import Rule, Target  # noqa: PLC0415
+
+    settings = settings_now()
+    found = build(
+        read_files(settings.rules, settings.templates),
+        environment=os.environ,
+        read_file=read_text,
+        inspect_channel=inspect,
+        outbound=settings.outbound,
+    )
+    if found.ruleset is None:
+        fail(report(found.problems, found.files, settings.rules, "correct them first"))
+    known = found.ruleset.channels.get(channel)
+    if known is None:
+        fail(f"there is no channel `{channel}`; {suggest(channel, found.ruleset.channels)}", 2)
+    try:
+        gateway = Gateway(
+            {channel: known},
+            outbound=settings.outbound,
+            ca_bundle=settings.ca_bundle,
+            redactor=found.ruleset.redactor(),
+            base_url=settings.base_url,
+        )
+    except ChannelError as error:
+        fail(str(error))
+    now = time.time()
+    event = Event(0, "test", now, b"{}", {"trigger": "test"})
+    rule = Rule(
+        name="send-test",
+        when=None,
+        targets=(Target(channel),),
+        title="A test from the router",
+        body="This channel works. Somebody ran `router send-test`; there is nothing to do.",
+    )
+    message = Renderer({}, base_url=settings.base_url).render(
+        event=event,
+        rule=rule,
+        target=rule.targets[0],
+        channel=known,
+        format=gateway.format_of(channel),
+    )
+    key = f"send-test-{int(now * 1000)}"
+    delivery = Delivery(id=0, key=key, event=event, rule=rule.name, channel=channel, attempt=1)
+    outcome = gateway.send(delivery, message)
+    gateway.close()
+    status = f" ({outcome.status})" if outcome.status else ""
+    click.echo(f"{channel}: {outcome.kind}{status} in {outcome.elapsed:.2f} s: {outcome.detail}")
+    if outcome.captured is not None:
+        click.echo(str(outcome.captured.get("mime") or outcome.captured.get("body") or ""))
+    sys.exit(0 if outcome.kind == "delivered" else 1)

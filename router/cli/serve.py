@@ -1,0 +1,74 @@
+"""router serve"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from router.cli.edge import fail, read_text, settings_now
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from router.service import Role
+    from router.settings import Settings
+
+
+@click.command()
+@click.option(
+    "--role",
+    type=click.Choice(["all", "receive", "deliver"]),
+    default="all",
+    help="What this process does.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes on this machine that share the work.",
+)
+def command(role: str, workers: int) -> None:
+    """Run the service until SIGTERM.
+
+    \b
+    Example:
+      ROUTER_OUTBOUND=capture router serve
+      ROUTER_HOST=0.0.0.0 ROUTER_ADMIN_PASSWORD_FILE=/run/secrets/password router serve
+    """
+    settings = settings_now()
+    if workers > 1:
+        from router.cli.workers import run_workers  # noqa: PLC0415 - only where it is asked for
+
+        sys.exit(run_workers(settings, workers, lambda s: run(settings, cast("Role", role), s)))
+    run(settings, cast("Role", role))
+
+
+def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None = None) -> None:
+    """Serve in this process; ends the process in words if it cannot start."""
+    import uvloop  # noqa: PLC0415 - not for `--help`
+
+    from router.in_force import NoRules  # noqa: PLC0415
+    from router.ledger import LedgerError  # noqa: PLC0415
+    from router.log import set_up_logs  # noqa: PLC0415
+    from router.secret import Redactor  # noqa: PLC0415
+    from router.service import Service  # noqa: PLC0415
+    from router.web.app import create_app  # noqa: PLC0415
+
+    redactor = Redactor(settings.secrets())
+    set_up_logs(settings, redactor.scrub)
+    try:
+        service = Service(settings, os.environ, read_text, time.time, redactor, role)
+    except (NoRules, LedgerError) as error:
+        fail(redactor.scrub(str(error)))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(service.serve(create_app(service), sockets))
+    except OSError as error:
+        fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")

@@ -1,0 +1,179 @@
+"""What is in force: one ruleset, compiled, with its templates and channels ready.
+
+A change is read and checked aside, then swapped in at once; on failure the old one stays. What is
+under way keeps the rules of its event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from router.delivery import ChannelError, Gateway, inspect
+from router.problem import Position, Problem, report
+from router.render import Renderer
+from router.route import RoutingTable
+from router.rulebook import Files, build, read_files, rebuild
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from router.ledger import Ledger
+    from router.rules import Ruleset
+    from router.settings import Settings
+
+REMEMBERED = 16
+
+
+class InForce(msgspec.Struct, frozen=True):
+    """One ruleset and all that is made from it."""
+
+    ruleset: Ruleset
+    table: RoutingTable
+    renderer: Renderer
+    gateway: Gateway
+
+
+class Words(msgspec.Struct, frozen=True):
+    """The rules and templates that speak for an event, by its own ruleset."""
+
+    ruleset: Ruleset
+    table: RoutingTable
+    renderer: Renderer
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What a load found: `problems` with the texts they point into; changed, unchanged, broken."""
+
+    outcome: Literal["changed", "unchanged", "broken"]
+    problems: tuple[Problem, ...] = ()
+    files: dict[str, str] = {}
+
+    def report(self, name: str) -> str:
+        """Say all problems, and what follows."""
+        verdict = "the rules in force stay as they were" if self.outcome == "broken" else "in force"
+        return report(self.problems, self.files, name, verdict)
+
+
+class NoRules(Exception):  # noqa: N818 - told to the operator as a report
+    """There are no rules to start with; the text is the report of what is wrong."""
+
+
+class Rules:
+    """The rules in force, and the way to new ones. Threads may read it at any time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Mapping[str, str],
+        read_file: Callable[[str], str],
+        ledger: Ledger,
+    ) -> None:
+        """Read the rules and put them in force; raises NoRules with a report if they are broken."""
+        self._settings = settings
+        self._environment = environment
+        self._read_file = read_file
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._seen = ""
+        self._older: dict[str, Words] = {}
+        self._current: InForce | None = None
+        self.last = self.load()
+        if self._current is None:
+            raise NoRules(
+                report(self.last.problems, self.last.files, settings.rules, "not started")
+            )
+
+    @property
+    def current(self) -> InForce:
+        if self._current is None:
+            raise AssertionError("no rules were put in force")
+        return self._current
+
+    def changed_on_disk(self) -> bool:
+        """Whether the files differ from those last read, by their content."""
+        return _digest(self._read()) != self._seen
+
+    def load(self) -> Loaded:
+        """Read the files; put them in force if they are sound. Keeps the ruleset in the ledger."""
+        with self._lock:
+            files = self._read()
+            self._seen = _digest(files)
+            found = build(
+                files,
+                environment=self._environment,
+                read_file=self._read_file,
+                inspect_channel=inspect,
+                outbound=self._settings.outbound,
+            )
+            if found.ruleset is None:
+                self.last = Loaded("broken", tuple(found.problems), found.files)
+                return self.last
+            same = self._current is not None and self._current.ruleset.hash == found.ruleset.hash
+            try:
+                new = self._make(found.ruleset)
+            except ChannelError as error:
+                problem = Problem(Position(self._settings.rules, 1, 1), str(error))
+                self.last = Loaded("broken", (*found.problems, problem), found.files)
+                return self.last
+            self._ledger.keep_ruleset(found.ruleset.hash, found.ruleset.files)
+            self._swap(new)
+            outcome: Literal["changed", "unchanged"] = "unchanged" if same else "changed"
+            self.last = Loaded(outcome, tuple(found.problems), found.files)
+            return self.last
+
+    def words(self, hash_: str) -> Words:
+        """The rules and templates of a ruleset by its hash: from memory, or from the ledger.
+
+        A ruleset that nobody kept is answered with the rules in force.
+        """
+        current = self.current
+        if current.ruleset.hash == hash_:
+            return _words(current)
+        with self._lock:
+            found = self._older.get(hash_)
+            if found is None:
+                files = self._ledger.ruleset(hash_)
+                if files is None:
+                    return _words(current)
+                ruleset = rebuild(files)
+                renderer = Renderer(ruleset.templates, base_url=self._settings.base_url)
+                found = Words(ruleset, RoutingTable(ruleset), renderer)
+                self._remember(hash_, found)
+            return found
+
+    def _make(self, ruleset: Ruleset) -> InForce:
+        gateway = Gateway(
+            ruleset.channels,
+            outbound=self._settings.outbound,
+            ca_bundle=self._settings.ca_bundle,
+            redactor=ruleset.redactor(),
+            base_url=self._settings.base_url,
+        )
+        renderer = Renderer(ruleset.templates, base_url=self._settings.base_url)
+        return InForce(ruleset, RoutingTable(ruleset), renderer, gateway)
+
+    def _swap(self, new: InForce) -> None:
+        old, self._current = self._current, new
+        if old is not None:
+            self._remember(old.ruleset.hash, _words(old))
+            old.gateway.close()
+
+    def _remember(self, hash_: str, words: Words) -> None:
+        self._older[hash_] = words
+        while len(self._older) > REMEMBERED:
+            self._older.pop(next(iter(self._older)))
+
+    def _read(self) -> Files:
+        return read_files(self._settings.rules, self._settings.templates)
+
+
+def _words(force: InForce) -> Words:
+    return Words(force.ruleset, force.table, force.renderer)
+
+
+def _digest(files: Files) -> str:
+    return hashlib.sha256(msgspec.json.encode(files)).hexdigest()

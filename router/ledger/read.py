@@ -1,0 +1,189 @@
+"""Reading the ledger for people: lists, newest first, and single events and deliveries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import sqlalchemy as sa
+
+from router.ledger.shapes import AttemptRow, DeliveryRow, EventRow, Filters
+from router.ledger.tables import attempts, deliveries, events, messages, rulesets, threads
+from router.message import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def list_events(connection: sa.Connection, filters: Filters) -> list[EventRow]:
+    """Events that meet the filters, newest first, with their deliveries (without attempts)."""
+    query = sa.select(events).order_by(events.c.id.desc()).limit(filters.limit)
+    for clause in _event_clauses(filters):
+        query = query.where(clause)
+    narrowed = _delivery_clauses(filters)
+    if narrowed:
+        query = query.where(sa.exists().where(deliveries.c.event_id == events.c.id, *narrowed))
+    if filters.before is not None:
+        query = query.where(events.c.id < filters.before)
+    rows = connection.execute(query).all()
+    found = _deliveries_of(connection, [row.id for row in rows])
+    return [_event_row(row, found.get(row.id, [])) for row in rows]
+
+
+def list_deliveries(connection: sa.Connection, filters: Filters) -> list[DeliveryRow]:
+    """Deliveries that meet the filters, newest first, with their words (without attempts)."""
+    query = (
+        sa.select(deliveries, events.c.trigger, events.c.case_ref, messages.c.content)
+        .join(events, events.c.id == deliveries.c.event_id)
+        .join(messages, messages.c.id == deliveries.c.message_id, isouter=True)
+        .order_by(deliveries.c.id.desc())
+        .limit(filters.limit)
+    )
+    for clause in (*_event_clauses(filters), *_delivery_clauses(filters)):
+        query = query.where(clause)
+    if filters.before is not None:
+        query = query.where(deliveries.c.id < filters.before)
+    return [_delivery_row(row, ()) for row in connection.execute(query)]
+
+
+def find_event(connection: sa.Connection, event_id: int) -> EventRow | None:
+    """One event with its deliveries, their words and every attempt; None if there is none."""
+    row = connection.execute(sa.select(events).where(events.c.id == event_id)).first()
+    if row is None:
+        return None
+    found = _deliveries_of(connection, [event_id], with_attempts=True)
+    return _event_row(row, found.get(event_id, []))
+
+
+def find_delivery(connection: sa.Connection, delivery_id: int) -> DeliveryRow | None:
+    """One delivery with its words and every attempt; None if there is none."""
+    query = sa.select(deliveries.c.event_id).where(deliveries.c.id == delivery_id)
+    event_id = connection.execute(query).scalar()
+    if event_id is None:
+        return None
+    found = _deliveries_of(connection, [event_id], with_attempts=True)
+    return next((row for row in found[event_id] if row.id == delivery_id), None)
+
+
+def find_ruleset(connection: sa.Connection, hash_: str) -> dict[str, str] | None:
+    """The files of a kept ruleset, by name; None if it is not known."""
+    query = sa.select(rulesets.c.files).where(rulesets.c.hash == hash_)
+    text = connection.execute(query).scalar()
+    return None if text is None else msgspec.json.decode(text, type=dict[str, str])
+
+
+def find_thread(connection: sa.Connection, channel: str, case_key: str) -> str | None:
+    """What the far end of a channel calls the thread of a case; None before it told."""
+    query = sa.select(threads.c.reference).where(
+        threads.c.channel == channel, threads.c.case_key == case_key
+    )
+    reference: str | None = connection.execute(query).scalar()
+    return reference
+
+
+def count_pending(connection: sa.Connection) -> dict[str, int]:
+    """How many deliveries wait, by channel."""
+    query = (
+        sa.select(deliveries.c.channel, sa.func.count())
+        .where(deliveries.c.state == sa.text("'pending'"))
+        .group_by(deliveries.c.channel)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _event_clauses(filters: Filters) -> list[sa.ColumnElement[bool]]:
+    clauses: list[sa.ColumnElement[bool]] = []
+    if filters.trigger is not None:
+        clauses.append(events.c.trigger == filters.trigger)
+    if filters.source is not None:
+        clauses.append(events.c.source == filters.source)
+    if filters.case is not None:
+        clauses.append(
+            (events.c.case_ref == filters.case)
+            | (events.c.case_key == events.c.source + ":" + filters.case)
+        )
+    if filters.since is not None:
+        clauses.append(events.c.received_at >= filters.since)
+    if filters.until is not None:
+        clauses.append(events.c.received_at < filters.until)
+    if filters.q is not None:
+        clauses.append(events.c.words.contains(filters.q.lower(), autoescape=True))
+    return clauses
+
+
+def _delivery_clauses(filters: Filters) -> list[sa.ColumnElement[bool]]:
+    given = {
+        deliveries.c.state: filters.state,
+        deliveries.c.channel: filters.channel,
+        deliveries.c.rule: filters.rule,
+    }
+    return [column == value for column, value in given.items() if value is not None]
+
+
+def _deliveries_of(
+    connection: sa.Connection, event_ids: Sequence[int], *, with_attempts: bool = False
+) -> dict[int, list[DeliveryRow]]:
+    query = (
+        sa.select(deliveries, events.c.trigger, events.c.case_ref, messages.c.content)
+        .join(events, events.c.id == deliveries.c.event_id)
+        .join(messages, messages.c.id == deliveries.c.message_id, isouter=True)
+        .where(deliveries.c.event_id.in_(event_ids))
+        .order_by(deliveries.c.id)
+    )
+    rows = connection.execute(query).all()
+    tries: dict[int, list[AttemptRow]] = {}
+    if with_attempts:
+        wanted = sa.select(attempts).where(attempts.c.delivery_id.in_([row.id for row in rows]))
+        for row in connection.execute(wanted.order_by(attempts.c.number)):
+            tries.setdefault(row.delivery_id, []).append(_attempt_row(row))
+    found: dict[int, list[DeliveryRow]] = {}
+    for row in rows:
+        found.setdefault(row.event_id, []).append(_delivery_row(row, tuple(tries.get(row.id, ()))))
+    return found
+
+
+def _event_row(row: Any, found: Sequence[DeliveryRow]) -> EventRow:
+    return EventRow(
+        id=row.id,
+        received_at=row.received_at,
+        source=row.source,
+        trigger=row.trigger,
+        case_ref=row.case_ref,
+        body=bytes(row.body),
+        ruleset=row.ruleset,
+        matched=row.matched,
+        rejected=row.rejected,
+        deliveries=tuple(found),
+    )
+
+
+def _delivery_row(row: Any, tries: tuple[AttemptRow, ...]) -> DeliveryRow:
+    content = row.content
+    return DeliveryRow(
+        id=row.id,
+        event_id=row.event_id,
+        rule=row.rule,
+        channel=row.channel,
+        state=row.state,
+        reason=row.reason,
+        created_at=row.created_at,
+        due_at=row.due_at,
+        ended_at=row.ended_at,
+        attempt=row.attempt,
+        unsure=row.unsure,
+        ruleset=row.ruleset,
+        in_hand=row.owner is not None,
+        resend_of=row.resend_of,
+        fallback_of=row.fallback_of,
+        trigger=row.trigger,
+        case_ref=row.case_ref,
+        message=None if content is None else msgspec.json.decode(content, type=Message),
+        attempts=tries,
+    )
+
+
+def _attempt_row(row: Any) -> AttemptRow:
+    captured = None if row.captured is None else msgspec.json.decode(row.captured)
+    return AttemptRow(
+        row.number, row.at, row.elapsed, row.outcome, row.status, row.detail, captured
+    )

@@ -1,0 +1,274 @@
+"""The one writer of a process: it takes all there is to write, and commits once.
+
+A commit costs a sync to disk whatever it holds, so concurrent requests share one. If a batch
+fails, each part of it is tried alone, so that only the one at fault is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol
+
+import sqlalchemy as sa
+
+from router.ledger.accept import accept
+from router.ledger.claim import claim, record
+from router.ledger.shapes import Accepted, Claim, Draft, InHand, LedgerUnavailable, Tried
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
+
+    from router.ledger.engine import Engine
+
+BATCH = 1024
+QUEUE = 20_000
+RETRY_AFTER = 1.0
+
+
+class Hands(Protocol):
+    """Who sends: it says how much it can take of a channel, and takes it."""
+
+    def room(self, channel: str) -> int:
+        """How many more of the channel this process can take in hand."""
+
+    def free(self, channel: str) -> int:
+        """The same for deliveries that are new: none while earlier ones wait."""
+
+    def take(self, in_hand: Sequence[InHand]) -> None:
+        """These are claimed, and on disk."""
+
+    def wait(self, channel: str) -> None:
+        """New deliveries of the channel were written down unclaimed."""
+
+    def claimed(self, channel: str, claim: Claim) -> None:
+        """A claim was answered: take what it brought."""
+
+
+class _Accept:
+    __slots__ = ("draft", "future", "loop")
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Accepted] = self.loop.create_future()
+
+
+class _Claim:
+    __slots__ = ("channel",)
+
+    def __init__(self, channel: str) -> None:
+        self.channel = channel
+
+
+class _Record:
+    __slots__ = ("done", "tried")
+
+    def __init__(self, tried: Tried, done: Callable[[], None]) -> None:
+        self.tried = tried
+        self.done = done
+
+
+class _Call:
+    __slots__ = ("function", "future")
+
+    def __init__(self, function: Callable[[sa.Connection], Any], future: Future[Any]) -> None:
+        self.function = function
+        self.future = future
+
+
+class _Stop:
+    pass
+
+
+_Order = _Accept | _Claim | _Record | _Call | _Stop
+
+
+class Writer:
+    """A thread that writes what it is given, in the order it is given it."""
+
+    def __init__(self, engine: Engine, *, slot: int, uid: str, now: Callable[[], float]) -> None:
+        self._engine = engine
+        self._slot = slot
+        self._uid = uid
+        self._now = now
+        self._hands: Hands | None = None
+        self._queue: SimpleQueue[_Order] = SimpleQueue()
+        self._unrecorded: deque[_Record] = deque()
+        self._connection: sa.Connection | None = None
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+        self._thread.start()
+
+    def attach(self, hands: Hands | None) -> None:
+        self._hands = hands
+
+    def waiting(self) -> int:
+        """How many orders are not yet begun."""
+        return self._queue.qsize()
+
+    def accept(self, draft: Draft) -> asyncio.Future[Accepted]:
+        """Queue a draft; the future is set once it is on disk, or with LedgerUnavailable."""
+        if self._queue.qsize() > QUEUE:
+            raise LedgerUnavailable("more events arrive than can be written down")
+        order = _Accept(draft)
+        self._queue.put(order)
+        return order.future
+
+    def claim(self, channel: str) -> None:
+        """Queue a claim; what it brings goes to the hands."""
+        self._queue.put(_Claim(channel))
+
+    def record(self, tried: Tried, done: Callable[[], None]) -> None:
+        """Queue an attempt; `done` is called in the writer's thread once it is on disk.
+
+        An attempt that cannot be written is kept and tried again until it can.
+        """
+        self._queue.put(_Record(tried, done))
+
+    def call(self, function: Callable[[sa.Connection], Any], future: Future[Any]) -> None:
+        """Queue a function that runs inside a transaction."""
+        self._queue.put(_Call(function, future))
+
+    def stop(self) -> None:
+        """Write what is queued, then end."""
+        self._queue.put(_Stop())
+        self._thread.join()
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            batch = self._take()
+            stopping = any(isinstance(order, _Stop) for order in batch)
+            batch = [order for order in batch if not isinstance(order, _Stop)]
+            if batch:
+                self._write(batch)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _take(self) -> list[_Order]:
+        batch: list[_Order] = []
+        try:
+            batch.append(self._queue.get(timeout=RETRY_AFTER if self._unrecorded else None))
+            while len(batch) < BATCH:
+                batch.append(self._queue.get_nowait())
+        except Empty:
+            pass
+        batch.extend(self._unrecorded)
+        self._unrecorded.clear()
+        return batch
+
+    def _write(self, batch: Sequence[_Order]) -> None:
+        try:
+            self._commit(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told
+            self._drop_connection(error)
+            if len(batch) == 1:
+                self._refuse(batch[0], error)
+                return
+            for order in batch:
+                self._write([order])
+
+    def _commit(self, batch: Sequence[_Order]) -> None:
+        now, hands, engine = self._now(), self._hands, self._engine
+        drafts = [order for order in batch if isinstance(order, _Accept)]
+        tried = [order for order in batch if isinstance(order, _Record)]
+        claims = dict.fromkeys(order.channel for order in batch if isinstance(order, _Claim))
+        calls = [order for order in batch if isinstance(order, _Call)]
+        if self._connection is None:
+            self._connection = engine.writing.connect()
+        connection = self._connection
+        with connection.begin():
+            if tried:
+                record(connection, engine, [order.tried for order in tried])
+            written = accept(
+                connection,
+                engine,
+                [order.draft for order in drafts],
+                room=hands.free if hands else _no_room,
+                slot=self._slot,
+                uid=self._uid,
+                now=now,
+            )
+            taken: dict[str, int] = {}
+            for delivery in written.in_hand:
+                taken[delivery.channel] = taken.get(delivery.channel, 0) + 1
+            claimed = {
+                channel: claim(
+                    connection,
+                    engine,
+                    channel=channel,
+                    room=hands.room(channel) - taken.get(channel, 0) if hands else 0,
+                    slot=self._slot,
+                    uid=self._uid,
+                    now=now,
+                )
+                for channel in claims
+            }
+            results = [order.function(connection) for order in calls]
+            if written.waiting and not engine.sqlite:
+                connection.exec_driver_sql("NOTIFY router_deliveries")
+        if hands:
+            hands.take(written.in_hand)
+            for channel, found in claimed.items():
+                hands.claimed(channel, found)
+            for channel in written.waiting:
+                hands.wait(channel)
+        for record_order in tried:
+            record_order.done()
+        for call, result in zip(calls, results, strict=True):
+            call.future.set_result(result)
+        _settle(drafts, written.accepted)
+
+    def _drop_connection(self, error: Exception) -> None:
+        if self._connection is not None and isinstance(error, sa.exc.DBAPIError):
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+    def _refuse(self, order: _Order, error: Exception) -> None:
+        reason = LedgerUnavailable(_in_words(error))
+        if isinstance(order, _Accept):
+            order.loop.call_soon_threadsafe(_set, order.future, reason)
+        elif isinstance(order, _Record):
+            self._unrecorded.append(order)
+        elif isinstance(order, _Call):
+            order.future.set_exception(reason)
+        elif isinstance(order, _Claim) and self._hands:
+            later = Claim((), "nothing", self._now() + RETRY_AFTER)
+            self._hands.claimed(order.channel, later)
+
+
+def _no_room(_channel: str) -> int:
+    return 0
+
+
+def _settle(drafts: Sequence[_Accept], accepted: Sequence[Accepted]) -> None:
+    """Tell those who wait in an event loop, with one call into each loop."""
+    by_loop: dict[Any, list[tuple[asyncio.Future[Accepted], Accepted]]] = {}
+    for order, answer in zip(drafts, accepted, strict=True):
+        by_loop.setdefault(order.loop, []).append((order.future, answer))
+    for loop, pairs in by_loop.items():
+        loop.call_soon_threadsafe(_set_all, pairs)
+
+
+def _set_all(pairs: Sequence[tuple[asyncio.Future[Accepted], Accepted]]) -> None:
+    for future, answer in pairs:
+        _set(future, answer)
+
+
+def _set(future: asyncio.Future[Accepted], answer: Accepted | Exception) -> None:
+    if future.done():
+        return  # the request was cancelled; what it asked for is on disk all the same
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, sa.exc.DBAPIError) and error.orig is not None:
+        return str(error.orig).splitlines()[0][:200]
+    return f"{type(error).__name__}: {error}"[:200]

@@ -1,0 +1,26 @@
+"""Matching: a condition's answer for an event. `Index` is fast, `evaluate` says why."""
+
+from router.match.describe import describe, show_value
+from router.match.evaluate import Expressions, evaluate, tests_of
+from router.match.fields import find, meets
+from router.match.index import Index, Matches
+from router.match.pattern import compile_glob, compile_regex
+from router.match.verdict import Check, ExpressionError, PatternError, Verdict
+
+__all__ = [
+    "Check",
+    "ExpressionError",
+    "Expressions",
+    "Index",
+    "Matches",
+    "PatternError",
+    "Verdict",
+    "compile_glob",
+    "compile_regex",
+    "describe",
+    "evaluate",
+    "find",
+    "meets",
+    "show_value",
+    "tests_of",
+]

@@ -1,0 +1,76 @@
+"""Saying conditions, tests and values in words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from router.condition import (
+    Absent,
+    Compare,
+    Contains,
+    Equals,
+    Every,
+    Glob,
+    NoElement,
+    NotTest,
+    OneOf,
+    Regex,
+    Test,
+    Together,
+)
+
+LONGEST = 80
+_SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+def describe(test: Test) -> str:
+    """What a test wants: `kyc_process`, `one of a, b`, `> 5`, `not null`."""
+    match test:
+        case Absent():
+            return "null"
+        case Equals(value=value):
+            return value if isinstance(value, str) else json.dumps(value)
+        case Glob(pattern=pattern):
+            return f"like {pattern}"
+        case Regex(pattern=pattern):
+            return f"matching /{pattern}/"
+        case Compare(operator=operator, number=number):
+            return f"{_SIGNS[operator]} {number}"
+        case Contains(text=text):
+            return f'containing "{text}"'
+        case OneOf(tests=tests):
+            return "one of " + ", ".join(describe(inner) for inner in tests)
+        case Together(tests=tests):
+            return " and ".join(describe(inner) for inner in tests)
+        case NotTest(test=inner):
+            return f"not {describe(inner)}"
+        case Every(test=inner):
+            return f"every element {describe(inner)}"
+        case NoElement(test=inner):
+            return f"no element {describe(inner)}"
+
+
+def show_value(value: Any) -> str:
+    """A value as a reader knows it, on one line and clipped."""
+    if isinstance(value, str):
+        text = value if value and value.isprintable() else json.dumps(value, ensure_ascii=True)
+    else:
+        text = json.dumps(value, ensure_ascii=True, default=str)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def say(field: str, actual: str, test: Test, *, holds: bool) -> str:
+    """One check as a sentence: ``trigger is `case_created`, not `case_approved` ``."""
+    wanted = describe(test)
+    match test:
+        case Equals() | Absent():
+            return f"{field} is `{actual}`" if holds else f"{field} is `{actual}`, not `{wanted}`"
+        case _ if holds:
+            return f"{field} is `{actual}`, {wanted}"
+        case NotTest(test=Equals() | Absent()):
+            return f"{field} is `{actual}`"
+        case OneOf(tests=tests):
+            return f"{field} is `{actual}`, none of {', '.join(describe(t) for t in tests)}"
+        case _:
+            return f"{field} is `{actual}`, which is not {wanted}"

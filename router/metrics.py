@@ -1,0 +1,114 @@
+"""What is counted, for Prometheus; names after Alertmanager's where it has them.
+
+Labels are bounded: triggers that are not known count as `other`, names come from rules.yaml.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+
+from router import __version__
+from router.event import TRIGGERS
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+
+
+class Metrics:
+    """The counters of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.events = Counter(
+            "router_events_received_total",
+            "Events posted, by what became of them",
+            ("source", "trigger", "outcome"),
+            registry=registry,
+        )
+        self.refused = Counter(
+            "router_requests_refused_total",
+            "Posts that were not let in, by reason",
+            ("reason",),
+            registry=registry,
+        )
+        self.rule_matches = Counter(
+            "router_rule_matches_total", "Times a rule spoke", ("rule",), registry=registry
+        )
+        self.rule_errors = Counter(
+            "router_rule_errors_total", "Times a rule failed", ("rule",), registry=registry
+        )
+        self.notifications = Counter(
+            "router_notifications_total",
+            "Deliveries that ended, by channel and state",
+            ("channel", "state"),
+            registry=registry,
+        )
+        self.notifications_failed = Counter(
+            "router_notifications_failed_total",
+            "Deliveries that failed for good",
+            ("channel",),
+            registry=registry,
+        )
+        self.requests = Counter(
+            "router_notification_requests_total",
+            "Attempts, by what they met",
+            ("channel", "outcome"),
+            registry=registry,
+        )
+        self.latency = Histogram(
+            "router_notification_latency_seconds",
+            "Time the far end took to answer",
+            ("channel",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.event_to_delivery = Histogram(
+            "router_event_to_delivery_seconds",
+            "Time from receiving an event to the far end having its message",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.template_faults = Counter(
+            "router_template_errors_total",
+            "Messages that a template could not make, by the rung that spoke instead",
+            ("rule", "rung"),
+            registry=registry,
+        )
+        self.pending = Gauge(
+            "router_deliveries_pending", "Deliveries that wait", ("channel",), registry=registry
+        )
+        self.reload_successful = Gauge(
+            "router_config_last_reload_successful",
+            "1 if the rules on disk are the rules in force",
+            registry=registry,
+        )
+        self.reload_at = Gauge(
+            "router_config_last_reload_success_timestamp_seconds",
+            "When rules were last put in force",
+            registry=registry,
+        )
+        Gauge("router_build_info", "The version", ("version",), registry=registry).labels(
+            __version__
+        ).set(1)
+
+    def received(self, source: str, trigger: str | None, outcome: str) -> None:
+        """Count a posted event; `outcome` is accepted, unmatched or rejected."""
+        label = "none" if trigger is None else trigger if trigger in TRIGGERS else "other"
+        self.events.labels(source, label, outcome).inc()
+
+    def waits(self, by_channel: dict[str, int]) -> None:
+        """Set how many deliveries wait for each channel."""
+        self.pending.clear()
+        for channel, number in by_channel.items():
+            self.pending.labels(channel).set(number)
+
+    def text(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,196 @@
+"""The service: one process that receives, routes and sends, from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+import uvicorn
+
+from router.accept import Receipt, accept
+from router.in_force import Loaded, Rules
+from router.ledger import LedgerUnavailable, open_ledger
+from router.log import get_logger
+from router.metrics import Metrics
+from router.worker import Worker
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from router.secret import Redactor
+    from router.settings import Settings
+
+Role = Literal["all", "receive", "deliver"]
+
+LOOK = 1.0
+"""Seconds between two looks at the rules on disk; a change must be seen twice alike."""
+DEAD = 15.0
+"""Seconds without a beat of the worker after which the process is not ready."""
+
+_log = get_logger()
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """Whether the process may be sent work: `reasons` why not, none if it may."""
+
+    reasons: tuple[str, ...]
+
+
+class Service:
+    """The parts of one process, and their life together."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Mapping[str, str],
+        read_file: Callable[[str], str],
+        now: Callable[[], float],
+        redactor: Redactor,
+        role: Role = "all",
+    ) -> None:
+        """Open the ledger and put the rules in force.
+
+        The secrets of every ruleset are made known to `redactor`. Raises LedgerError or NoRules, in words for the operator.
+        """
+        self.settings = settings
+        self.role = role
+        self.now = now
+        self.started_at = now()
+        self.metrics = Metrics()
+        self.ledger = open_ledger(settings.database_url, now)
+        try:
+            self.rules = Rules(settings, environment, read_file, self.ledger)
+        except BaseException:
+            self.ledger.close()
+            raise
+        self.redactor = redactor
+        redactor.add(self.rules.current.ruleset.secrets())
+        self.worker = Worker(self.ledger, self.rules, self.metrics, now)
+        self.stopping = False
+
+    async def receive(self, body: bytes, source: str) -> Receipt:
+        """Accept a posted body of a source; raises LedgerUnavailable if it is not on disk."""
+        table = self.rules.current.table
+        now = self.now()
+        return await accept(
+            body, source, table=table, ledger=self.ledger, metrics=self.metrics, now=now
+        )
+
+    async def reload(self) -> Loaded:
+        """Read the rules again, and put them in force if they are sound."""
+        loaded = await asyncio.to_thread(self.rules.load)
+        self.redactor.add(self.rules.current.ruleset.secrets())
+        self._tell(loaded)
+        if loaded.outcome == "changed":
+            await asyncio.to_thread(self._fail_removed)
+            self.worker.wake()
+        return loaded
+
+    async def readiness(self) -> Readiness:
+        """Say why this process should not be sent work."""
+        reasons = []
+        if self.stopping:
+            reasons.append("it is stopping")
+        if self.role != "receive" and self.now() - self.worker.beat > DEAD:
+            reasons.append("its worker has not moved for a while")
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self.ledger.check_writable), 5.0)
+        except LedgerUnavailable as error:
+            reasons.append(f"it cannot write: {error}")
+        except TimeoutError:
+            reasons.append("it cannot write: the database does not answer")
+        return Readiness(tuple(reasons))
+
+    def start(self) -> None:
+        """Begin to write, claim and send."""
+        self.ledger.start(None if self.role == "receive" else self.worker)
+        self._tell(self.rules.last)
+        self._fail_removed()
+        if self.role != "receive":
+            self.worker.start()
+
+    def close(self) -> None:
+        """Stop sending within the time for it, then let go of everything."""
+        self.stopping = True
+        left = 0 if self.role == "receive" else self.worker.stop(self.settings.drain)
+        if left:
+            _log.warning("stopped_while_sending", deliveries=left)
+        self.ledger.close()
+        self.rules.current.gateway.close()
+
+    async def serve(self, app: Any, sockets: Sequence[socket.socket] | None = None) -> None:
+        """Serve until SIGTERM or SIGINT: then not ready, stop claiming, finish, and return."""
+        config = uvicorn.Config(
+            app,
+            host=self.settings.host,
+            port=self.settings.port,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(self.settings.trusted_proxies),
+            forwarded_allow_ips=list(self.settings.trusted_proxies),
+            timeout_graceful_shutdown=max(1, round(self.settings.drain)),
+            backlog=2048,
+        )
+        server = _Server(config)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop, server)
+        loop.add_signal_handler(signal.SIGINT, self._stop, server)
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self.reload()))
+        self.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(self._watch_rules())
+                await server.serve(sockets=list(sockets) if sockets else None)
+                watching.cancel()
+        finally:
+            await asyncio.to_thread(self.close)
+        _log.info("stopped")
+
+    def _stop(self, server: _Server) -> None:
+        _log.info("stopping")
+        self.stopping = True
+        server.should_exit = True
+
+    async def _watch_rules(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            if not await asyncio.to_thread(self.rules.changed_on_disk):
+                continue
+            # An editor may be in the middle of writing: what is seen twice is whole.
+            await asyncio.sleep(LOOK)
+            await self.reload()
+
+    def _fail_removed(self) -> None:
+        channels = list(self.rules.current.ruleset.channels)
+        reason = "its channel is no longer in the rules"
+        failed = self.ledger.fail_removed(channels, reason)
+        if failed:
+            _log.warning("channel_removed", deliveries=failed)
+
+    def _tell(self, loaded: Loaded) -> None:
+        sound = loaded.outcome != "broken"
+        self.metrics.reload_successful.set(1 if sound else 0)
+        current = self.rules.current.ruleset
+        if sound:
+            self.metrics.reload_at.set(self.now())
+            _log.info("rules_in_force", ruleset=current.hash, outcome=loaded.outcome)
+        else:
+            text = loaded.report(self.settings.rules)
+            _log.error("rules_broken", ruleset=current.hash, problems=text)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with the signals left to the service."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

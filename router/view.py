@@ -1,0 +1,144 @@
+"""How an event and what became of it is told outside: the shapes of the API and of `--json`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from router.event import Event, Undecodable, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from router.ledger import AttemptRow, DeliveryRow, EventRow
+    from router.message import Message
+    from router.route import Decision, RoutingTable
+
+
+def iso(at: float) -> str:
+    """Epoch seconds as an ISO 8601 time in UTC, to the millisecond."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def stored_event(row: EventRow) -> Event | None:
+    """The event of a row; None for a rejected body."""
+    if row.rejected is not None:
+        return None
+    try:
+        return Event(row.id, row.source, row.received_at, row.body, decode(row.body))
+    except Undecodable:
+        return None
+
+
+def explain(row: EventRow, table: RoutingTable) -> tuple[Decision, ...]:
+    """Every rule's decision for a stored event; none for a rejected body."""
+    event = stored_event(row)
+    return () if event is None else table.explain(event)
+
+
+def event_view(row: EventRow, decisions: Sequence[Decision] | None = None) -> dict[str, Any]:
+    """An event as the API tells it; `decisions` are left out of lists."""
+    event = stored_event(row)
+    view: dict[str, Any] = {
+        "id": row.id,
+        "received_at": iso(row.received_at),
+        "source": row.source,
+        "trigger": row.trigger,
+        "case_id": None if event is None else event.fields.get("case_id"),
+        "case": row.case_ref,
+        "body": _body(row, event),
+        "ruleset": row.ruleset,
+        "matched": row.matched,
+        "rejected": row.rejected,
+    }
+    if decisions is not None:
+        view["decisions"] = [decision_view(decision) for decision in decisions]
+    view["deliveries"] = [delivery_view(delivery) for delivery in row.deliveries]
+    return view
+
+
+def decision_view(decision: Decision) -> dict[str, Any]:
+    """One rule's decision, with each condition that was looked at."""
+    return {
+        "rule": decision.rule,
+        "matched": decision.matched,
+        "outcome": decision.outcome,
+        "reason": decision.reason,
+        "conditions": [
+            {
+                "field": check.field,
+                "expected": check.expected,
+                "actual": check.actual,
+                "holds": check.holds,
+                "reason": check.reason,
+            }
+            for check in decision.checks
+        ],
+    }
+
+
+def delivery_view(row: DeliveryRow) -> dict[str, Any]:
+    """A delivery with its message and attempts; in capture mode also what would have been sent."""
+    view: dict[str, Any] = {
+        "id": row.id,
+        "event": row.event_id,
+        "rule": row.rule,
+        "channel": row.channel,
+        "state": row.state,
+        "reason": row.reason,
+        "created_at": iso(row.created_at),
+        "due_at": iso(row.due_at) if row.state == "pending" else None,
+        "ended_at": None if row.ended_at is None else iso(row.ended_at),
+        "possible_repeat": row.unsure > 0,
+        "resend_of": row.resend_of,
+        "fallback_of": row.fallback_of,
+        "message": None if row.message is None else message_view(row.message),
+        "attempts": [attempt_view(attempt) for attempt in row.attempts],
+    }
+    captured = [attempt.captured for attempt in row.attempts if attempt.captured is not None]
+    if captured:
+        view["captured"] = captured[-1]
+    return view
+
+
+def message_view(message: Message) -> dict[str, Any]:
+    """The words, and which rung of the ladder spoke them."""
+    view = {
+        "title": message.title,
+        "body": message.body,
+        "format": message.format,
+        "text": message.text,
+        "severity": message.severity,
+        "rung": message.rung,
+    }
+    return view if message.fault is None else {**view, "fault": message.fault}
+
+
+def attempt_view(row: AttemptRow) -> dict[str, Any]:
+    """One attempt: when, how long (seconds), and what it met."""
+    return {
+        "number": row.number,
+        "at": iso(row.at),
+        "elapsed": row.elapsed,
+        "outcome": row.outcome,
+        "status": row.status,
+        "detail": row.detail,
+    }
+
+
+def state_in_words(row: DeliveryRow, now: float) -> str:
+    """The state in words: `sent`, `being sent`, `waits` ..."""
+    if row.state != "pending":
+        return row.state
+    if row.in_hand and row.due_at > now:
+        return "being sent"
+    return "to be sent" if row.due_at <= now else "waits"
+
+
+def _body(row: EventRow, event: Event | None) -> Any:
+    if event is None:
+        return row.body.decode("utf-8", "replace")
+    return msgspec.Raw(row.body.removeprefix(b"\xef\xbb\xbf"))

@@ -1,0 +1,1 @@
+"""The web: receiver, API, pages. The only Litestar."""

@@ -1,0 +1,227 @@
+"""The API: JSON for scripts, with errors as problem details."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from litestar import Request, Response, get, post
+
+from router.delivery import Gateway
+from router.event import Event, Undecodable, decode
+from router.preview import preview
+from router.view import (
+    decision_view,
+    delivery_view,
+    event_view,
+    explain,
+    message_view,
+)
+from router.web.faults import BadRequest, NotThere
+from router.web.query import page_of, read_filters
+
+if TYPE_CHECKING:
+    from router.service import Service
+
+Json = Response[dict[str, Any]]
+
+
+@get("/api/events")
+async def list_events(request: Request[Any, Any, Any]) -> Json:
+    """Events, newest first, with their deliveries."""
+    service = _service(request)
+    filters = read_filters(request.query_params, service.now())
+    rows = await asyncio.to_thread(service.ledger.events, filters)
+    return Response(page_of([event_view(row) for row in rows], filters.limit))
+
+
+@get("/api/events/{event_id:int}")
+async def get_event(request: Request[Any, Any, Any]) -> Json:
+    """One event: why each rule spoke or not, its deliveries, every attempt."""
+    service = _service(request)
+    number = request.path_params["event_id"]
+    row = await asyncio.to_thread(service.ledger.event, number)
+    if row is None:
+        raise NotThere(f"there is no event {number}")
+    words = await asyncio.to_thread(service.rules.words, row.ruleset or "")
+    return Response(event_view(row, explain(row, words.table)))
+
+
+@get("/api/deliveries")
+async def list_deliveries(request: Request[Any, Any, Any]) -> Json:
+    """Deliveries, newest first."""
+    service = _service(request)
+    filters = read_filters(request.query_params, service.now())
+    rows = await asyncio.to_thread(service.ledger.deliveries, filters)
+    return Response(page_of([delivery_view(row) for row in rows], filters.limit))
+
+
+@get("/api/deliveries/{delivery_id:int}")
+async def get_delivery(request: Request[Any, Any, Any]) -> Json:
+    """One delivery with its words and every attempt."""
+    service = _service(request)
+    number = request.path_params["delivery_id"]
+    row = await asyncio.to_thread(service.ledger.delivery, number)
+    if row is None:
+        raise NotThere(f"there is no delivery {number}")
+    return Response(delivery_view(row))
+
+
+@post("/api/deliveries/{delivery_id:int}/resend", status_code=202)
+async def resend(request: Request[Any, Any, Any]) -> Json:
+    """Send a delivery again: a new one, with the stored words, or fresh ones (`{"fresh": true}`)."""
+    service = _service(request)
+    number = request.path_params["delivery_id"]
+    wanted = _object(await request.body())
+    fresh = wanted.get("fresh", False)
+    if not isinstance(fresh, bool):
+        raise BadRequest("`fresh` is true or false")
+    under = service.rules.current.ruleset.hash if fresh else None
+    answers = await asyncio.to_thread(service.ledger.resend, [number], fresh_under=under)
+    service.worker.wake()
+    answer = answers[0]
+    if answer.new is None:
+        if "there is no" in answer.reason:
+            raise NotThere(answer.reason)
+        raise BadRequest(f"delivery {number} is not sent again: {answer.reason}")
+    return Response({"delivery": answer.new, "resend_of": number}, status_code=202)
+
+
+@get("/api/rules")
+async def list_rules(request: Request[Any, Any, Any]) -> Json:
+    """The rules in force, in their order, and what is wrong with the file on disk, if anything is."""
+    service = _service(request)
+    ruleset = service.rules.current.ruleset
+    last = service.rules.last
+    items = [
+        {
+            "name": rule.name,
+            "enabled": rule.enabled,
+            "otherwise": rule.when is None,
+            "stop": rule.stop,
+            "channels": [target.channel for target in rule.targets],
+            "template": rule.template,
+            "severity": rule.severity,
+            "line": rule.position.line if rule.position else None,
+            "file": rule.position.file if rule.position else None,
+        }
+        for rule in ruleset.rules
+    ]
+    broken = last.report(service.settings.rules) if last.outcome == "broken" else None
+    return Response({"ruleset": ruleset.hash, "items": items, "next": None, "broken": broken})
+
+
+@get("/api/channels")
+async def list_channels(request: Request[Any, Any, Any]) -> Json:
+    """The channels, and how many deliveries wait for each."""
+    service = _service(request)
+    waiting = await asyncio.to_thread(service.ledger.pending)
+    items = [
+        {
+            "name": channel.name,
+            "service": channel.service,
+            "fallback": channel.fallback,
+            "paused": channel.paused,
+            "pending": waiting.get(channel.name, 0),
+        }
+        for channel in service.rules.current.ruleset.channels.values()
+    ]
+    return Response({"items": items, "next": None})
+
+
+@post("/api/reload", status_code=200)
+async def reload(request: Request[Any, Any, Any]) -> Json:
+    """Read the rules again: 200 if they are in force, 422 with every problem if they are broken."""
+    service = _service(request)
+    loaded = await service.reload()
+    hash_ = service.rules.current.ruleset.hash
+    if loaded.outcome != "broken":
+        return Response({"outcome": loaded.outcome, "ruleset": hash_})
+    problems = [
+        {
+            "file": problem.position.file,
+            "line": problem.position.line,
+            "column": problem.position.column,
+            "severity": problem.severity,
+            "text": problem.text,
+            "notes": list(problem.notes),
+        }
+        for problem in loaded.problems
+    ]
+    body = {
+        "type": "about:blank",
+        "title": "the rules on disk are broken",
+        "status": 422,
+        "detail": loaded.report(service.settings.rules),
+        "ruleset": hash_,
+        "problems": problems,
+    }
+    return Response(body, status_code=422, media_type="application/problem+json")
+
+
+@post("/api/preview", status_code=200)
+async def make_preview(request: Request[Any, Any, Any]) -> Json:
+    """What the rules in force would say about the event in the body; nothing is sent or stored."""
+    service = _service(request)
+    body = await request.body()
+    force = service.rules.current
+    source = request.query_params.get("source") or next(iter(force.ruleset.sources), "preview")
+    try:
+        event = Event(0, source, service.now(), body, decode(body))
+    except Undecodable as fault:
+        raise BadRequest(str(fault)) from None
+
+    def work() -> dict[str, Any]:
+        capture = Gateway(
+            force.ruleset.channels,
+            outbound="capture",
+            ca_bundle=None,
+            redactor=service.redactor,
+            base_url=service.settings.base_url,
+        )
+        try:
+            made = preview(event, force.table, force.renderer, capture)
+        finally:
+            capture.close()
+        return {
+            "decisions": [decision_view(decision) for decision in made.decisions],
+            "messages": [
+                {
+                    "rule": one.rule,
+                    "channel": one.channel,
+                    **message_view(one.message),
+                    "captured": one.captured,
+                }
+                for one in made.messages
+            ],
+        }
+
+    return Response(await asyncio.to_thread(work))
+
+
+HANDLERS = [
+    list_events,
+    get_event,
+    list_deliveries,
+    get_delivery,
+    resend,
+    list_rules,
+    list_channels,
+    reload,
+    make_preview,
+]
+
+
+def _service(request: Request[Any, Any, Any]) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    if not body.strip():
+        return {}
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise BadRequest("the body is not a JSON object") from None

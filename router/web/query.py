@@ -1,0 +1,62 @@
+"""Reading the filters of a list from its address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from router.duration import read_moment
+from router.ledger import STATES, Filters, State
+from router.problem import suggest
+from router.web.faults import BadRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEXTS = ("channel", "rule", "case", "trigger", "source", "q")
+KNOWN = frozenset({*TEXTS, "state", "since", "until", "limit", "cursor"})
+MOST = 500
+
+
+def read_filters(query: Mapping[str, Any], now: float) -> Filters:
+    """Return the filters in a query; raises BadRequest for one that makes no sense.
+
+    `since` and `until` are times (ISO 8601) or durations before now (`7d`). An empty value is no
+    filter.
+    """
+    given = {name: str(value) for name, value in query.items() if str(value)}
+    for name in given:
+        if name not in KNOWN:
+            raise BadRequest(f"there is no filter `{name}`; {suggest(name, KNOWN)}")
+    state = given.get("state")
+    if state is not None and state not in STATES:
+        raise BadRequest(f"`{state}` is not a state; {suggest(state, STATES)}")
+    return Filters(
+        state=cast("State | None", state),
+        since=_moment(given.get("since"), "since", now),
+        until=_moment(given.get("until"), "until", now),
+        before=_number(given.get("cursor"), "cursor"),
+        limit=min(_number(given.get("limit"), "limit") or 50, MOST),
+        **{name: given.get(name) for name in TEXTS},  # type: ignore[arg-type]
+    )
+
+
+def page_of(items: list[dict[str, Any]], limit: int) -> dict[str, Any]:
+    """A list's answer: its items and the cursor of the next page, or null at the end."""
+    return {"items": items, "next": str(items[-1]["id"]) if len(items) == limit else None}
+
+
+def _moment(text: str | None, name: str, now: float) -> float | None:
+    if text is None:
+        return None
+    try:
+        return read_moment(text, now)
+    except ValueError as error:
+        raise BadRequest(f"`{name}`: {error}") from None
+
+
+def _number(text: str | None, name: str) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text[:18]) > 0):
+        raise BadRequest(f"`{name}` is a whole number above 0")
+    return int(text[:18])
