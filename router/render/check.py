@@ -1,0 +1,84 @@
+"""Looking for what is wrong in templates without an event: what does not parse, or is not known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jinja2 import meta
+from jinja2 import nodes as n
+from jinja2.exceptions import TemplateSyntaxError
+
+from router.problem import suggest
+from router.render.facts import VARIABLES
+from router.render.faults import TemplateFault, in_words
+from router.render.render import BUILT_IN
+from router.render.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_sandbox = Sandbox("text")
+_FORGIVING = frozenset({"default", "d"})
+_ASKING = frozenset({"defined", "undefined"})
+
+
+def inspect(templates: Mapping[str, str]) -> list[TemplateFault]:
+    """Every fault of these templates (file name -> text), in their order."""
+    names = {**BUILT_IN, **templates}
+    faults: list[TemplateFault] = []
+    for name, source in templates.items():
+        faults.extend(inspect_source(source, name, names))
+    return faults
+
+
+def inspect_source(
+    source: str, name: str, templates: Mapping[str, str] = BUILT_IN
+) -> list[TemplateFault]:
+    """Every fault of one template's text."""
+    try:
+        tree = _sandbox.parse(source, name)
+        _sandbox.compile(source, name)
+    except TemplateSyntaxError as error:
+        return [TemplateFault(name, error.lineno, in_words(error))]
+    except (RecursionError, ValueError):
+        return [TemplateFault(name, None, "it is nested too deeply")]
+    return [
+        *(TemplateFault(name, line, text) for line, text in _references(tree, templates)),
+        *(TemplateFault(name, line, text) for line, text in _unknown_names(tree)),
+    ]
+
+
+def used_by(source: str) -> set[str]:
+    """The templates that a template's text extends, includes or imports by name."""
+    try:
+        tree = _sandbox.parse(source)
+    except (TemplateSyntaxError, RecursionError):
+        return set()
+    return {name for name in meta.find_referenced_templates(tree) if name}
+
+
+def _references(tree: n.Template, templates: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+    for node in tree.find_all((n.Extends, n.Include, n.Import, n.FromImport)):
+        target = node.template  # type: ignore[attr-defined]
+        if isinstance(target, n.Const) and target.value not in templates:
+            known = suggest(str(target.value), templates)
+            yield node.lineno, f"there is no template `{target.value}`; {known}"
+
+
+def _unknown_names(tree: n.Template) -> Iterator[tuple[int, str]]:
+    unknown = meta.find_undeclared_variables(tree) - VARIABLES
+    forgiven = {
+        inner.name
+        for node in tree.find_all((n.Filter, n.Test))
+        if node.name in (_FORGIVING if isinstance(node, n.Filter) else _ASKING)
+        and isinstance(inner := node.node, n.Name)
+    }
+    told = set()
+    for node in tree.find_all(n.Name):
+        if node.name in unknown - forgiven and node.name not in told:
+            told.add(node.name)
+            note = suggest(node.name, VARIABLES)
+            guess = note if note.startswith("did") else "if atfinity may send it, write "
+            if guess != note:
+                guess += f"`{node.name} | default('')`"
+            yield node.lineno, f"there is no variable `{node.name}`; {guess}"

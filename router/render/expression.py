@@ -1,0 +1,55 @@
+"""`if:` expressions: sandboxed Jinja over an event's fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import meta
+from jinja2.exceptions import TemplateSyntaxError
+
+from router.event import KNOWN_FIELDS
+from router.match import ExpressionError
+from router.render.faults import FAULTS, in_words
+from router.render.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_ABSENT = dict.fromkeys(KNOWN_FIELDS)
+_sandbox = Sandbox("text")
+
+
+class ExpressionSyntax(ValueError):
+    """An expression that is none; the text says why."""
+
+
+def compile_expression(source: str) -> Callable[[Mapping[str, Any]], bool]:
+    """Compile an expression; what is returned asks it of an event's fields.
+
+    A field that atfinity knows is null where it is missing; any other missing name is an error.
+    Raises ExpressionSyntax here, and ExpressionError when asked.
+    """
+    try:
+        compiled = _sandbox.compile_expression(source, undefined_to_none=False)
+    except TemplateSyntaxError as error:
+        raise ExpressionSyntax(in_words(error)) from None
+    except (RecursionError, ValueError):
+        raise ExpressionSyntax("it is too long or too deep") from None
+
+    def ask(fields: Mapping[str, Any]) -> bool:
+        _sandbox.budget.start()
+        try:
+            return bool(compiled({**_ABSENT, "event": fields, **fields}))
+        except FAULTS as error:
+            raise ExpressionError(in_words(error)) from None
+
+    return ask
+
+
+def names_in(source: str) -> frozenset[str]:
+    """The names an expression uses; raises ExpressionSyntax."""
+    try:
+        tree = _sandbox.parse(f"{{% if {source} %}}{{% endif %}}")
+    except TemplateSyntaxError as error:
+        raise ExpressionSyntax(in_words(error)) from None
+    return frozenset(meta.find_undeclared_variables(tree))

@@ -1,0 +1,86 @@
+"""What can be wrong with a template or an expression, as its author can understand it."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from jinja2.exceptions import (
+    SecurityError,
+    TemplateNotFound,
+    TemplateRuntimeError,
+    TemplateSyntaxError,
+    UndefinedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container
+
+FAULTS = (
+    TemplateNotFound,
+    TemplateRuntimeError,
+    TemplateSyntaxError,
+    ArithmeticError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
+"""What rendering may raise; each is the template's or the event's fault, never lost."""
+
+
+class TemplateFault(ValueError):
+    """A template that cannot speak: which one, in which line (from 1, or None), and why."""
+
+    def __init__(self, template: str, line: int | None, text: str) -> None:
+        self.template = template
+        self.line = line
+        self.text = text
+        where = f", line {line}" if line else ""
+        super().__init__(f"template `{template}`{where}: {text}")
+
+
+def fault_of(
+    error: Exception,
+    template: str,
+    known: Container[str] = (),
+    line_of: Callable[[str, int], int] | None = None,
+) -> TemplateFault:
+    """Say an error of rendering for the template's author, without the event's data.
+
+    `known` are the names of templates; `line_of` finds a template's line by its compiled code's.
+    """
+    if isinstance(error, TemplateFault):
+        return error
+    if isinstance(error, TemplateSyntaxError):
+        return TemplateFault(error.name or template, error.lineno, in_words(error))
+    line, name = None, template
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename in known and frame.lineno and line_of is not None:
+            name, line = frame.filename, line_of(frame.filename, frame.lineno)
+    return TemplateFault(name, line, in_words(error))
+
+
+def in_words(error: Exception) -> str:
+    """Say an error of Jinja or of an operation in it; nothing of the event's values."""
+    if isinstance(error, TemplateNotFound):
+        return f"there is no template `{error.name}`"
+    if isinstance(error, UndefinedError):
+        return _quoted(str(error.message))
+    if isinstance(error, TemplateSyntaxError | SecurityError):
+        return _quoted(str(error.message))
+    if isinstance(error, TypeError):
+        return "it compares or joins values of different kinds (one may be null)"
+    if isinstance(error, ZeroDivisionError):
+        return "it divides by zero"
+    if isinstance(error, RecursionError):
+        return "it calls itself too deeply"
+    if isinstance(error, TemplateRuntimeError) and error.message:
+        return _quoted(str(error.message))
+    return "a value is not what it expects"
+
+
+def _quoted(text: str) -> str:
+    words = text.strip().rstrip(".").replace("'", "`")
+    return words[:1].lower() + words[1:]
