@@ -151,7 +151,6 @@ class Rules:
             outbound=self._settings.outbound,
             ca_bundle=self._settings.ca_bundle,
             redactor=ruleset.redactor(),
-            base_url=self._settings.base_url,
         )
         renderer = Renderer(ruleset.templates, base_url=self._settings.base_url)
         return InForce(ruleset, RoutingTable(ruleset), renderer, gateway)

@@ -52,7 +52,6 @@ def command(
         outbound="capture",
         ca_bundle=None,
         redactor=ruleset.redactor(),
-        base_url=settings.base_url,
     )
     renderer = Renderer(ruleset.templates, base_url=settings.base_url)
     made = preview(posted, RoutingTable(ruleset), renderer, gateway).messages

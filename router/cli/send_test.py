@@ -49,7 +49,6 @@ def command(channel: str) -> None:
             outbound=settings.outbound,
             ca_bundle=settings.ca_bundle,
             redactor=found.ruleset.redactor(),
-            base_url=settings.base_url,
         )
     except ChannelError as error:
         fail(str(error))

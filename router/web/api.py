@@ -178,7 +178,6 @@ async def make_preview(request: Request[Any, Any, Any]) -> Json:
             outbound="capture",
             ca_bundle=None,
             redactor=service.redactor,
-            base_url=service.settings.base_url,
         )
         try:
             made = preview(event, force.table, force.renderer, capture)

@@ -1,0 +1,133 @@
+"""The gateway: a message and a channel -> what the far end answered."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from router.delivery.classify import Told, judge
+from router.delivery.email import EmailSender
+from router.delivery.senders import ChannelError, Sender
+from router.delivery.service import ServiceSender
+from router.delivery.slack import SlackSender
+from router.delivery.smtp import connections
+from router.delivery.webhook import TeamsSender, WebhookSender
+from router.delivery.wire import Exchange, Wire
+from router.message import Format, Outcome
+from router.rules import Channel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from router.message import Delivery, Message
+    from router.secret import Redactor
+
+SEND_DEADLINE = 30.0
+"""Seconds a send may take in all; then it is cut off."""
+
+_SENDERS: dict[str, Any] = {
+    "slack": SlackSender,
+    "email": EmailSender,
+    "teams": TeamsSender,
+    "webhook": WebhookSender,
+    "url": ServiceSender,
+}
+
+
+class Gateway:
+    """All channels of a ruleset, ready to send. Threads share it."""
+
+    def __init__(
+        self,
+        channels: Mapping[str, Channel],
+        *,
+        outbound: Literal["live", "capture"],
+        ca_bundle: str | None,
+        redactor: Redactor,
+        deadline: float = SEND_DEADLINE,
+    ) -> None:
+        """Make every channel ready; raises ChannelError for the first that cannot be used."""
+        self._capture = outbound == "capture"
+        self._redactor = redactor
+        self._deadline = deadline
+        try:
+            self._wire = Wire(capture=self._capture, ca_bundle=ca_bundle)
+        except OSError as error:
+            raise ChannelError(f"ROUTER_CA_BUNDLE cannot be read: {error.strerror}") from None
+        self._senders: dict[str, Sender] = {
+            name: _sender(channel, capture=self._capture) for name, channel in channels.items()
+        }
+
+    def format_of(self, channel: str) -> Format:
+        """The format that a channel's messages are in."""
+        return self._senders[channel].format
+
+    def keeps_threads(self, channel: str) -> bool:
+        """Whether the far end names a thread that later messages of the case can join."""
+        return self._senders[channel].keeps_threads
+
+    def send(self, delivery: Delivery, message: Message) -> Outcome:
+        """Send one message and say what it met, within the deadline; in capture mode, keep what
+        would have been sent."""
+        began = time.monotonic()
+        with self._wire.recording(self._deadline) as recorder:
+            told = self._senders[delivery.channel].send(delivery, message, recorder)
+        elapsed = time.monotonic() - began
+        captured = None
+        if self._capture:
+            captured = self._captured(recorder.exchanges)
+            told = Told(delivered=True)
+        judged = judge(recorder, told, time.time())
+        detail = "captured, not sent" if self._capture else judged.detail
+        return Outcome(
+            kind=judged.kind,
+            detail=self._redactor.scrub(detail),
+            status=None if self._capture else judged.status,
+            retry_after=judged.retry_after,
+            elapsed=elapsed,
+            thread=told.thread,
+            captured=captured,
+        )
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._wire.close()
+        connections.close()
+
+    def _captured(self, exchanges: list[Exchange]) -> dict[str, Any] | None:
+        if not exchanges:
+            return None
+        last = exchanges[-1]
+        scrub = self._redactor.scrub
+        if last.kind == "smtp":
+            given = last.request
+            return {
+                "kind": "smtp",
+                "host": given["host"],
+                "port": given["port"],
+                "from": given.get("from"),
+                "to": given.get("to"),
+                "mime": scrub(str(given.get("mime", ""))),
+            }
+        body = last.request["body"] or b""
+        return {
+            "kind": "http",
+            "method": last.request["method"],
+            "url": scrub(last.request["url"]),
+            "headers": {name: scrub(value) for name, value in last.request["headers"].items()},
+            "body": scrub(body.decode("utf-8", "replace")),
+        }
+
+
+def inspect(channel: Channel) -> list[str]:
+    """What is wrong with a channel's options, in words; empty ones are not looked at here."""
+    try:
+        _sender(channel, capture=True)
+    except ChannelError as error:
+        return [str(error).removeprefix(f"channel `{channel.name}`: ")]
+    return []
+
+
+def _sender(channel: Channel, *, capture: bool) -> Sender:
+    made: Sender = _SENDERS[channel.service](channel, capture=capture)
+    return made

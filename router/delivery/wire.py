@@ -1,0 +1,300 @@
+"""The first seam under apprise: every HTTP request goes through here.
+
+All of apprise's plugins end in `requests.request`. It is replaced, once, by a function that sends
+over pooled urllib3 connections, follows no redirect, keeps no cookie, reads no proxy from the
+environment, ends at a total deadline, and records what happened. What is recorded, not what a
+plugin logs, says how a send ended.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Literal
+
+import requests
+import requests.api
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+CONNECT = 10.0
+ANSWER = 64 * 1024
+KEPT = 2048
+POOLED = 32
+
+
+class Exchange:
+    """One request, or one mail: what was sent, how far it came, what was answered."""
+
+    def __init__(self, kind: Literal["http", "smtp"], **request: Any) -> None:
+        self.kind = kind
+        self.request = request
+        self.connected = False
+        self.sent = False
+        self.status: int | None = None
+        self.retry_after: str | None = None
+        self.answer = b""
+        self.error: BaseException | None = None
+
+
+class Recorder:
+    """What one send does on the wire, until its deadline (`time.monotonic` seconds)."""
+
+    def __init__(self, wire: Wire, deadline: float) -> None:
+        self.wire = wire
+        self.deadline = deadline
+        self.exchanges: list[Exchange] = []
+        self.capture_answer = b'{"ok": true}'
+        self.socket: socket.socket | None = None
+        self.expired = False
+
+    def left(self) -> float:
+        """Seconds until the deadline; a little, when it has passed."""
+        return max(0.01, self.deadline - time.monotonic())
+
+    def cut(self) -> None:
+        """End what hangs: called by the watchdog once the deadline has passed."""
+        self.expired = True
+        found = self.socket
+        if found is not None:
+            try:
+                found.shutdown(2)
+            except OSError:
+                self.socket = None  # it is closed already
+
+
+_current: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
+
+
+def recorder() -> Recorder:
+    """The recorder of the send that this thread makes."""
+    found = _current.get()
+    if found is None:
+        raise RuntimeError("nothing may be sent outside a delivery")
+    return found
+
+
+class Wire:
+    """Pooled connections, one TLS context, and whether anything is really sent."""
+
+    def __init__(self, *, capture: bool, ca_bundle: str | None) -> None:
+        self.capture = capture
+        self.tls = ssl.create_default_context(cafile=ca_bundle)
+        self.unverified = ssl.create_default_context()
+        self.unverified.check_hostname = False
+        self.unverified.verify_mode = ssl.CERT_NONE
+        self._pools = {True: _pools(self.tls), False: _pools(self.unverified)}
+        install()
+
+    def recording(self, seconds: float) -> Recording:
+        """Record what the block sends, for at most so many seconds."""
+        return Recording(Recorder(self, time.monotonic() + seconds))
+
+    def close(self) -> None:
+        for pools in self._pools.values():
+            pools.clear()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        *,
+        verify: bool = True,
+    ) -> Exchange:
+        """Make one request within the current recording; what goes wrong is in the exchange."""
+        current = recorder()
+        exchange = Exchange("http", method=method, url=url, headers=dict(headers), body=body)
+        current.exchanges.append(exchange)
+        if self.capture:
+            exchange.connected = exchange.sent = True
+            exchange.status, exchange.answer = 200, current.capture_answer
+            return exchange
+        try:
+            self._exchange(exchange, current, self._pools[verify])
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            exchange.error = error
+        finally:
+            current.socket = None
+        return exchange
+
+    def _exchange(self, exchange: Exchange, current: Recorder, pools: urllib3.PoolManager) -> None:
+        request = exchange.request
+        timeout = urllib3.Timeout(connect=min(CONNECT, current.left()), read=current.left())
+        answer = pools.urlopen(
+            request["method"],
+            request["url"],
+            body=request["body"],
+            headers=request["headers"],
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            timeout=timeout,
+            assert_same_host=False,
+        )
+        try:
+            exchange.status = answer.status
+            exchange.retry_after = answer.headers.get("retry-after")
+            exchange.answer = _read(answer)
+        finally:
+            answer.release_conn()
+
+
+class Recording:
+    """A block in which this thread's sends are recorded, and cut off at the deadline."""
+
+    def __init__(self, made: Recorder) -> None:
+        self._made = made
+
+    def __enter__(self) -> Recorder:
+        self._token = _current.set(self._made)
+        _watchdog.watch(self._made)
+        return self._made
+
+    def __exit__(self, *_: object) -> None:
+        _watchdog.leave(self._made)
+        _current.reset(self._token)
+
+
+class _Watchdog:
+    """One thread that cuts off what passes its deadline (a timeout of a socket starts anew with
+    every byte, so a far end that drips would hold a thread for ever)."""
+
+    def __init__(self) -> None:
+        self._watched: set[Recorder] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, made: Recorder) -> None:
+        with self._lock:
+            self._watched.add(made)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+                self._thread.start()
+
+    def leave(self, made: Recorder) -> None:
+        with self._lock:
+            self._watched.discard(made)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(0.1)
+            now = time.monotonic()
+            with self._lock:
+                late = [made for made in self._watched if made.deadline < now]
+            for made in late:
+                made.cut()
+
+
+_watchdog = _Watchdog()
+
+
+class _Noting:
+    """Tells the recorder how far a connection came, and gives it the socket."""
+
+    def request(self, *arguments: Any, **named: Any) -> None:
+        current = recorder()
+        exchange = current.exchanges[-1]
+        if self.sock is not None:  # type: ignore[attr-defined]
+            current.socket = self.sock  # type: ignore[attr-defined]
+        exchange.connected = exchange.sent = self.sock is not None  # type: ignore[attr-defined]
+        super().request(*arguments, **named)  # type: ignore[misc]
+        exchange.connected = exchange.sent = True
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        current = recorder()
+        current.socket = self.sock  # type: ignore[attr-defined]
+        current.exchanges[-1].connected = current.exchanges[-1].sent = True
+
+
+class _Plain(_Noting, HTTPConnection):
+    pass
+
+
+class _Tls(_Noting, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _Tls
+
+
+def _pools(context: ssl.SSLContext) -> urllib3.PoolManager:
+    manager = urllib3.PoolManager(num_pools=POOLED, maxsize=POOLED, ssl_context=context)
+    manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+    return manager
+
+
+def _read(answer: urllib3.BaseHTTPResponse) -> bytes:
+    """Read the answer; one that is longer than anyone needs is not read to its end."""
+    parts: list[bytes] = []
+    size = 0
+    for chunk in answer.stream(8192, decode_content=True):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > ANSWER:
+            answer.close()
+            break
+    return b"".join(parts)
+
+
+# --- the seam itself ---
+
+
+def install() -> None:
+    """Put ourselves under apprise; doing it again changes nothing."""
+    requests.api.request = _request
+    requests.request = _request
+
+
+def _request(method: str, url: str, **given: Any) -> requests.Response:
+    """Stand in for `requests.request`: the same answer, the same exceptions."""
+    wire = recorder().wire
+    body, headers, address = _prepared(method, url, given)
+    verify = given.get("verify", True) is not False
+    exchange = wire.send(method.upper(), address, body, headers, verify=verify)
+    if exchange.error is not None:
+        raise _as_requests(exchange.error) from exchange.error
+    answer = requests.Response()
+    answer.status_code = exchange.status or 0
+    answer._content = exchange.answer  # noqa: SLF001 - how requests itself fills it
+    answer.url = address
+    if exchange.retry_after is not None:
+        answer.headers["Retry-After"] = exchange.retry_after
+    return answer
+
+
+def _prepared(
+    method: str, url: str, given: Mapping[str, Any]
+) -> tuple[bytes | None, dict[str, str], str]:
+    data = given.get("data")
+    others = ("params", "auth", "files", "json", "cookies", "cert")
+    if isinstance(data, str | bytes) and not any(given.get(name) for name in others):
+        body = data.encode() if isinstance(data, str) else data
+        headers = {k: str(v) for k, v in (given.get("headers") or {}).items() if v is not None}
+        return body, headers, url
+    names = ("headers", "files", "data", "params", "auth", "cookies", "json")
+    made = requests.Request(method.upper(), url, **{n: given.get(n) for n in names}).prepare()
+    found = made.body.encode() if isinstance(made.body, str) else made.body
+    return found, dict(made.headers), str(made.url)
+
+
+def _as_requests(error: BaseException) -> requests.RequestException:
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return requests.Timeout(error)
+    if isinstance(error, urllib3.exceptions.SSLError | ssl.SSLError):
+        return requests.exceptions.SSLError(error)
+    return requests.ConnectionError(error)
