@@ -41,7 +41,7 @@ async def accept(
         event = Event(0, source, now, body, {})
         accepted = await ledger.accept(Draft(event, ruleset, rejected=str(fault)))
         metrics.received(source, None, "rejected")
-        _log.warning("event_rejected", event=accepted.event, source=source, reason=str(fault))
+        _log.warning("event_rejected", event_id=accepted.event, source=source, reason=str(fault))
         return Receipt(accepted.event, 0, str(fault))
     routing = table.route(event)
     accepted = await ledger.accept(Draft(event, ruleset, len(routing.matched), routing.planned))
@@ -50,10 +50,10 @@ async def accept(
         metrics.rule_matches.labels(rule).inc()
     for rule, text in routing.errors:
         metrics.rule_errors.labels(rule).inc()
-        _log.error("rule_failed", event=accepted.event, rule=rule, reason=text)
+        _log.error("rule_failed", event_id=accepted.event, rule=rule, reason=text)
     _log.info(
         "event_accepted",
-        event=accepted.event,
+        event_id=accepted.event,
         source=source,
         trigger=event.trigger[:100],
         case=event.case_ref,

@@ -54,7 +54,7 @@ _GZIP = b"\x1f\x8b"
 _decode = msgspec.json.Decoder().decode
 
 
-class Undecodable(ValueError):  # noqa: N818 - it is an answer to the sender, told as a reason
+class Undecodable(ValueError):
     """The body is not an event; the text says why, in words for the sender."""
 
 

@@ -58,7 +58,7 @@ class Loaded(msgspec.Struct, frozen=True):
         return report(self.problems, self.files, name, verdict)
 
 
-class NoRules(Exception):  # noqa: N818 - told to the operator as a report
+class NoRules(Exception):
     """There are no rules to start with; the text is the report of what is wrong."""
 
 

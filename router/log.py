@@ -26,7 +26,7 @@ def get_logger() -> Logger:
 
 
 def set_up_logs(settings: Settings, scrub: Callable[[str], str]) -> None:
-    """Write all logs, ours and the libraries', to stdout; `scrub` takes secrets out of each line."""
+    """Write all logs, ours and the libraries', to stdout; `scrub` takes the secrets out."""
     as_json = (settings.log_format or ("console" if sys.stdout.isatty() else "json")) == "json"
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,

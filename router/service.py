@@ -54,7 +54,8 @@ class Service:
     ) -> None:
         """Open the ledger and put the rules in force.
 
-        The secrets of every ruleset are made known to `redactor`. Raises LedgerError or NoRules, in words for the operator.
+        The secrets of every ruleset are made known to `redactor`. Raises LedgerError or NoRules,
+        in words for the operator.
         """
         self.settings = settings
         self.role = role

@@ -203,8 +203,8 @@ class Worker:
         message = held.message
         try:
             message, outcome = self._deliver(force, held)
-        except Exception:
-            _log.exception("delivery_fault", delivery=held.id, channel=held.channel)
+        except Exception:  # noqa: BLE001 - it is logged in full, and the delivery is tried again
+            _log.exception("delivery_fault", delivery_id=held.id, channel=held.channel)
             detail = "the router itself failed; its log says how"
             outcome = Outcome(kind="retry", detail=detail, elapsed=self._now() - at)
         channel = force.ruleset.channels.get(held.channel)
@@ -265,7 +265,7 @@ class Worker:
         )
         if message.fault is not None:
             self._metrics.template_faults.labels(held.rule, message.rung).inc()
-            _log.error("template_failed", delivery=held.id, rule=held.rule, reason=message.fault)
+            _log.error("template_failed", delivery_id=held.id, rule=held.rule, reason=message.fault)
         return message
 
     def _done(self, lane: _Lane) -> None:
@@ -289,8 +289,8 @@ class Worker:
         log = _log.info if tried.state == "sent" else _log.warning
         log(
             "delivery_attempted",
-            delivery=held.id,
-            event=held.event.id,
+            delivery_id=held.id,
+            event_id=held.event.id,
             channel=held.channel,
             rule=held.rule,
             attempt=held.attempt,

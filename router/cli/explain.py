@@ -120,7 +120,7 @@ def _show_rest(row: EventRow, rules: set[str]) -> None:
 
 def _delivery_line(row: DeliveryRow) -> str:
     title = f'  "{row.message.title}"' if row.message else ""
-    parts = [row.state if row.state != "pending" else "waits"]
+    parts: list[str] = [row.state if row.state != "pending" else "waits"]
     if row.attempt:
         parts.append(f"{row.attempt} attempt{'s' * (row.attempt != 1)}")
     if row.ended_at is not None:

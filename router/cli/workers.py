@@ -49,7 +49,7 @@ def run_workers(settings: Settings, count: int, run: Callable[[list[socket.socke
         if stopping:
             worst = worst or abs(code)
             continue
-        if code == 0 or code == 1:
+        if code in {0, 1}:
             # It said why; the others would say the same.
             stop(signal.SIGTERM, None)
             worst = 1

@@ -96,7 +96,7 @@ class Controller(AppriseSMTPController):  # type: ignore[misc]
     def sendmail(self, from_addr: str, to_addrs: list[str], message: str) -> bool:
         """Send one mail; what the server said is in the exchange."""
         exchange = self._exchange
-        mime = message if isinstance(message, str) else bytes(message).decode("utf-8", "replace")
+        mime = str(message)
         exchange.request |= {"from": from_addr, "to": list(to_addrs), "mime": mime}
         if recorder().wire.capture:
             return True
@@ -143,9 +143,7 @@ class Controller(AppriseSMTPController):  # type: ignore[misc]
             raise
         return made
 
-    def _transact(
-        self, smtp: smtplib.SMTP, from_addr: str, to_addrs: list[str], mime: str
-    ) -> None:
+    def _transact(self, smtp: smtplib.SMTP, from_addr: str, to_addrs: list[str], mime: str) -> None:
         current = recorder()
         current.socket = _socket_of(smtp)
         current.socket.settimeout(current.left())

@@ -14,7 +14,7 @@ State = Literal["pending", "sent", "failed", "cancelled", "suppressed"]
 STATES: tuple[State, ...] = ("pending", "sent", "failed", "cancelled", "suppressed")
 
 
-class LedgerUnavailable(Exception):  # noqa: N818 - it says what is so; the caller may try again
+class LedgerUnavailable(Exception):
     """The ledger cannot take anything now; nothing of the request was stored."""
 
 

@@ -70,7 +70,7 @@ async def get_delivery(request: Request[Any, Any, Any]) -> Json:
 
 @post("/api/deliveries/{delivery_id:int}/resend", status_code=202)
 async def resend(request: Request[Any, Any, Any]) -> Json:
-    """Send a delivery again: a new one, with the stored words, or fresh ones (`{"fresh": true}`)."""
+    """Send a delivery again, with the stored words, or with fresh ones (`{"fresh": true}`)."""
     service = _service(request)
     number = request.path_params["delivery_id"]
     wanted = _object(await request.body())
@@ -90,7 +90,7 @@ async def resend(request: Request[Any, Any, Any]) -> Json:
 
 @get("/api/rules")
 async def list_rules(request: Request[Any, Any, Any]) -> Json:
-    """The rules in force, in their order, and what is wrong with the file on disk, if anything is."""
+    """The rules in force, in their order, and what is wrong with those on disk, if anything."""
     service = _service(request)
     ruleset = service.rules.current.ruleset
     last = service.rules.last

@@ -1,9 +1,9 @@
 """Requests that cannot be answered as asked; each text says what to ask instead."""
 
 
-class BadRequest(Exception):  # noqa: N818 - an answer, told to the one who asked
+class BadRequest(Exception):
     """The request makes no sense; the text says what to send instead."""
 
 
-class NotThere(Exception):  # noqa: N818 - an answer, told to the one who asked
+class NotThere(Exception):
     """There is no such thing; the text says what was looked for."""

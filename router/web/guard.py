@@ -57,13 +57,13 @@ class Guard(ASGIMiddleware):
                     given.setdefault(name, value)
             await send(message)
 
-        refusal = _refusal(service.settings, scope["path"], scope["method"], headers)
+        refusal = _refusal(service.settings, scope["path"], str(scope.get("method")), headers)
         if refusal is None:
             await next_app(scope, receive, send_guarded)
             return
         status, title, advice = refusal
         response = answer(headers.get("accept", ""), status, title, advice)
-        reply = response.to_asgi_response(Request(scope))
+        reply = response.to_asgi_response(None, Request(scope))
         await reply(scope, receive, send_guarded)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from router.duration import read_moment
-from router.ledger import STATES, Filters, State
+from router.ledger import STATES, Filters
 from router.problem import suggest
 from router.web.faults import BadRequest
 
@@ -31,12 +31,12 @@ def read_filters(query: Mapping[str, Any], now: float) -> Filters:
     if state is not None and state not in STATES:
         raise BadRequest(f"`{state}` is not a state; {suggest(state, STATES)}")
     return Filters(
-        state=cast("State | None", state),
+        state=state,
         since=_moment(given.get("since"), "since", now),
         until=_moment(given.get("until"), "until", now),
         before=_number(given.get("cursor"), "cursor"),
         limit=min(_number(given.get("limit"), "limit") or 50, MOST),
-        **{name: given.get(name) for name in TEXTS},  # type: ignore[arg-type]
+        **{name: given.get(name) for name in TEXTS},
     )
 
 

@@ -40,7 +40,7 @@ Answer = tuple[int, dict[str, Any], dict[bytes, bytes]]
 
 
 async def _answer(service: Service, scope: Scope, receive: Receive) -> Answer | None:
-    if scope["method"] != "POST":
+    if scope.get("method") != "POST":
         return _problem(405, "events are sent with POST", {b"allow": b"POST"})
     if service.role == "deliver":
         return _problem(503, "this process delivers; another one receives", _LATER)

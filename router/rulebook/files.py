@@ -1,0 +1,95 @@
+"""The files of a rulebook, read from disk: the one place of the rulebook that touches it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from router.problem import Position, Problem
+from router.rulebook.tree import LARGEST, parse
+
+TEMPLATES = "templates"
+
+
+class Files(msgspec.Struct, frozen=True):
+    """What was read: texts by name (the rules file first), templates, and what could not be."""
+
+    name: str
+    rules: dict[str, str]
+    templates: dict[str, str]
+    problems: tuple[Problem, ...] = ()
+
+
+def read_files(path: str, templates: str | None = None) -> Files:
+    """Read a rules file, the files it includes, and the templates beside it.
+
+    Names are as the user wrote them. What cannot be read is a problem.
+    """
+    problems: list[Problem] = []
+    rules: dict[str, str] = {}
+    text = _read(Path(path), path, problems)
+    if text is not None:
+        rules[path] = text
+        if "include" in text:
+            for name in _included(path, text, problems):
+                found = _read(Path(name), name, problems)
+                if found is not None:
+                    rules[name] = found
+    folder = Path(templates) if templates is not None else Path(path).parent / TEMPLATES
+    if templates is not None and not folder.is_dir():
+        fault = f"ROUTER_TEMPLATES: there is no folder `{templates}`"
+        problems.append(Problem(Position(path, 1, 1), fault))
+    return Files(path, rules, _templates(folder, problems), tuple(problems))
+
+
+def template_file(name: str) -> str:
+    """How a template's file is named in problems and in the ledger."""
+    return f"{TEMPLATES}/{name}"
+
+
+def _included(path: str, text: str, problems: list[Problem]) -> list[str]:
+    tree = parse(text, path)
+    given = tree.data.get("include") if isinstance(tree.data, dict) else None
+    folder = Path(path).parent
+    found: list[str] = []
+    for number, pattern in enumerate(given if isinstance(given, list) else []):
+        if not isinstance(pattern, str) or not pattern or pattern.startswith("/"):
+            continue  # the shape's check tells it
+        names = sorted(str(one) for one in folder.glob(pattern) if one.is_file())
+        names = [name for name in names if name != path and name not in found]
+        if not names and not any(c in pattern for c in "*?["):
+            where = tree.value(("include", number))
+            problems.append(Problem(where, f"there is no file `{pattern}`"))
+        found += names
+    return found
+
+
+def _templates(folder: Path, problems: list[Problem]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if not folder.is_dir():
+        return found
+    for file in sorted(folder.rglob("*.j2")):
+        name = file.relative_to(folder).as_posix()
+        text = _read(file, template_file(name), problems)
+        if text is not None:
+            found[name] = text
+    return found
+
+
+def _read(file: Path, name: str, problems: list[Problem]) -> str | None:
+    try:
+        if file.is_file() and file.stat().st_size > LARGEST:
+            fault = "it is larger than 1 MiB"
+        else:
+            return file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        fault = "there is no such file; ROUTER_RULES names the rules file"
+    except IsADirectoryError:
+        fault = "it is a folder; name the file in it"
+    except UnicodeDecodeError:
+        fault = "it is not UTF-8 text"
+    except OSError as error:
+        fault = f"it cannot be read: {(error.strerror or 'unknown').lower()}"
+    problems.append(Problem(Position(name, 1, 1), fault))
+    return None

@@ -1,0 +1,102 @@
+"""Values from outside: `${VAR}`, `${VAR:-default}`, `${VAR:?why}`, `${file:/path}`, `$$`.
+
+They are filled in after the file was parsed, so a value can never change the structure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Protocol
+from urllib.parse import quote
+
+_FORM = re.compile(r"\$(?:(\$)|\{([^{}]*)\})")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Outside(Protocol):
+    """Where values come from."""
+
+    def value(self, inside: str) -> str:
+        """The value for what stands in the braces; raises ValueError in words."""
+
+
+class Environment:
+    """Values from the environment and from files of secrets."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        read_file: Callable[[str], str],
+        *,
+        lenient: bool,
+    ) -> None:
+        """With `lenient`, what is not set is an empty text (capture mode needs no secrets)."""
+        self._environment = environment
+        self._read_file = read_file
+        self._lenient = lenient
+
+    def value(self, inside: str) -> str:
+        if inside.startswith("file:"):
+            return self._file(inside.removeprefix("file:"))
+        name, mark, rest = _parts(inside)
+        found = self._environment.get(name)
+        if mark == ":-":
+            return found or rest
+        if mark == ":?" and not found:
+            raise ValueError(f"`{name}` is not set: {rest or 'it is needed'}")
+        if found is None:
+            if self._lenient:
+                return ""
+            raise ValueError(f"`{name}` is not set in the environment")
+        return found
+
+    def _file(self, path: str) -> str:
+        try:
+            return self._read_file(path).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            if self._lenient:
+                return ""
+            why = getattr(error, "strerror", None) or "it is not text"
+            raise ValueError(f"`{path}` cannot be read: {str(why).lower()}") from None
+
+
+class Nothing:
+    """No values: what stands for them where only rules and templates matter."""
+
+    def value(self, inside: str) -> str:
+        return "outside"
+
+
+def names_outside(text: str) -> bool:
+    """Whether anything in the text comes from outside."""
+    return any(found[2] is not None for found in _FORM.finditer(text))
+
+
+def fill(text: str, outside: Outside, *, in_address: bool = False) -> str:
+    """Return the text with every value filled in; raises ValueError in words.
+
+    In an address the values are percent-encoded, but for one that stands first (it may be the
+    address itself).
+    """
+
+    def put(found: re.Match[str]) -> str:
+        if found[1]:
+            return "$"
+        value = outside.value(found[2])
+        return quote(value, safe="") if in_address and found.start() else value
+
+    return _FORM.sub(put, text)
+
+
+def _parts(inside: str) -> tuple[str, str, str]:
+    found = _NAME.match(inside)
+    if found:
+        name, rest = found[0], inside[found.end() :]
+        if not rest:
+            return name, "", ""
+        if rest[:2] in (":-", ":?"):
+            return name, rest[:2], rest[2:]
+    raise ValueError(
+        "`${...}` holds a name, like ${VAR}, ${VAR:-default}, ${VAR:?why} or ${file:/path}"
+    )

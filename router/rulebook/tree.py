@@ -1,0 +1,239 @@
+"""YAML as data with positions, read strictly: nothing is guessed and nothing silently dropped.
+
+Scalars are YAML 1.2's: only `true` and `false` are booleans, dates are texts. What YAML 1.1 would
+misread (`no`, `010`, `12:30`, `1_000`), a key that stands twice, and documents that unfold into
+very many values are problems.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from typing import Any, TypeAlias
+
+import yaml
+
+from router.problem import Position, Problem
+
+Path: TypeAlias = tuple[str | int, ...]
+
+LARGEST = 1024 * 1024
+DEEPEST = 40
+MOST_VALUES = 200_000
+MOST_ALIASED = 20_000
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
+_FLOAT = re.compile(
+    r"[-+]?(?:0|[1-9][0-9]*)?\.[0-9]+(?:[eE][-+]?[0-9]{1,3})?|[-+]?[0-9]+[eE][-+]?[0-9]{1,2}"
+)
+_TRAPS = (
+    (re.compile(r"yes|no|on|off|y|n", re.I), "some readers take it for true or false"),
+    (re.compile(r"[-+]?\d+(?::[0-5]?\d)+"), "some readers take it for a number of seconds"),
+    (re.compile(r"[-+]?0\d+|0[xob][0-9a-fA-F_]+"), "some readers take it for an octal number"),
+    (re.compile(r"[-+]?\d[\d_]*_\d[\d_]*"), "some readers drop the underscores"),
+    (re.compile(r"[-+]?\.(?:inf|nan)", re.I), "it is no number that can be compared"),
+)
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+class Tree:
+    """One file's data, where each part of it stands, and what is wrong with it as YAML."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.data: Any = None
+        self.problems: list[Problem] = []
+        self.spans: dict[Path, tuple[int, int]] = {}
+        self.literal_secrets: list[Path] = []
+        self._values: dict[Path, Position] = {}
+        self._keys: dict[Path, Position] = {}
+
+    def value(self, path: Path) -> Position:
+        """Where a value stands, or the nearest thing around it."""
+        while path not in self._values and path:
+            path = path[:-1]
+        return self._values.get(path, Position(self.file, 1, 1))
+
+    def key(self, path: Path) -> Position:
+        """Where the key of a value stands."""
+        return self._keys.get(path) or self.value(path)
+
+    def paths(self) -> list[Path]:
+        """Where anything stands."""
+        return list(self._values)
+
+    def tell(self, position: Position, text: str, *notes: str) -> None:
+        """Add a problem."""
+        self.problems.append(Problem(position, text, notes))
+
+
+def parse(text: str, file: str) -> Tree:
+    """Read one YAML document; what cannot be read is a problem, never an exception."""
+    tree = Tree(file)
+    if len(text) > LARGEST:
+        tree.tell(Position(file, 1, 1), "the file is larger than 1 MiB")
+        return tree
+    collecting = gc.isenabled()
+    gc.disable()  # many small objects that all stay: collecting would double the time
+    try:
+        nodes = list(_documents(text))
+        if len(nodes) > 1:
+            tree.tell(_position(file, nodes[1]), "a second document begins here; one is all")
+        elif nodes and nodes[0] is not None:
+            tree.data = _Reader(tree).read(nodes[0], (), 0)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        tree.tell(Position(file, line, column), _yaml_words(error))
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        tree.tell(Position(file, line, 1), "a character stands here that YAML does not allow")
+    except yaml.YAMLError:
+        tree.tell(Position(file, 1, 1), "this is not YAML")
+    except _TooMuch as error:
+        tree.data = None
+        tree.tell(Position(file, 1, 1), str(error))
+    except RecursionError:
+        tree.data = None
+        tree.tell(Position(file, 1, 1), "the file is nested too deeply")
+    finally:
+        if collecting:
+            gc.enable()
+    return tree
+
+
+def _documents(text: str) -> list[Any]:
+    loader = _Loader(text)
+    nodes: list[Any] = []
+    try:
+        while loader.check_node() and len(nodes) < 2:
+            nodes.append(loader.get_node())
+    finally:
+        loader.dispose()
+    return nodes
+
+
+class _TooMuch(Exception):
+    pass
+
+
+class _Reader:
+    """Turns nodes into data, noting where each stands."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._count = 0
+        self._aliased = 0
+        self._open: set[int] = set()
+        self._seen: set[int] = set()
+
+    def read(self, node: yaml.Node, path: Path, depth: int) -> Any:
+        tree = self._tree
+        self._count += 1
+        if depth > DEEPEST:
+            raise _TooMuch(f"the file is nested more than {DEEPEST} deep")
+        if id(node) in self._open:
+            raise _TooMuch("an alias stands inside what it names")
+        if id(node) in self._seen:
+            self._aliased += 1
+        self._seen.add(id(node))
+        if self._aliased > MOST_ALIASED or self._count > MOST_VALUES:
+            raise _TooMuch("the file unfolds into too many values (aliases of aliases?)")
+        tree._values[path] = _position(tree.file, node)  # noqa: SLF001 - the tree is ours to fill
+        tree.spans[path] = (node.start_mark.index, node.end_mark.index)
+        if node.tag.startswith("!") or "python" in node.tag:
+            tree.tell(tree.value(path), "a tag stands here; write the plain value")
+            return None
+        if isinstance(node, yaml.MappingNode):
+            self._open.add(id(node))
+            found: Any = self._mapping(node, path, depth)
+            self._open.discard(id(node))
+            return found
+        if isinstance(node, yaml.SequenceNode):
+            self._open.add(id(node))
+            items = [self.read(item, (*path, n), depth + 1) for n, item in enumerate(node.value)]
+            self._open.discard(id(node))
+            return items
+        return self._scalar(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path, depth: int) -> dict[str, Any]:
+        tree = self._tree
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            where = _position(tree.file, key_node)
+            if not isinstance(key_node, yaml.ScalarNode):
+                tree.tell(where, "a key is a plain word")
+                continue
+            key = key_node.value
+            if not key_node.style:
+                self._trap(key, where)
+            if key == "<<":
+                tree.tell(where, "`<<` is not supported; write the keys out")
+                continue
+            if key in found:
+                first = tree.key((*path, key))
+                note = f"it stands in line {first.line} already; only one can count"
+                tree.tell(where, f"`{_clip(key)}` stands here a second time", note)
+                continue
+            tree._keys[*path, key] = where  # noqa: SLF001 - the tree is ours to fill
+            found[key] = self.read(value_node, (*path, key), depth + 1)
+        return found
+
+    def _scalar(self, node: Any, path: Path) -> Any:
+        text = str(node.value)
+        if node.style:  # quoted, or a block
+            return text
+        if text in _NULLS:
+            return None
+        if text in _BOOLS:
+            return _BOOLS[text]
+        if _INT.fullmatch(text):
+            return int(text)
+        if _FLOAT.fullmatch(text):
+            return float(text)
+        self._trap(text, self._tree.value(path))
+        return text
+
+    def _trap(self, text: str, where: Position) -> None:
+        for pattern, why in _TRAPS:
+            if pattern.fullmatch(text):
+                self._tree.tell(where, f"`{_clip(text)}` needs quotes: {why}")
+                return
+
+
+def _position(file: str, node: yaml.Node) -> Position:
+    start, end = node.start_mark, node.end_mark
+    length = end.column - start.column if end.line == start.line else 1
+    return Position(file, start.line + 1, start.column + 1, max(1, length))
+
+
+def _yaml_words(error: yaml.MarkedYAMLError) -> str:
+    problem = str(error.problem or "")
+    if "\\t" in problem or "tab" in problem or "'\t'" in problem:
+        return "a tab stands here; YAML indents with spaces"
+    if "undefined alias" in problem:
+        return "this alias names nothing"
+    if "duplicate anchor" in problem:
+        return "this anchor stands twice"
+    if "mapping values are not allowed" in problem:
+        return "a colon stands where no key can be; check the indentation, or quote the text"
+    if "expected <block end>" in problem or "did not find expected key" in problem:
+        return "the indentation does not fit the lines above"
+    if "found unexpected end of stream" in problem:
+        return "a quote is not closed"
+    if "expected ',' or ']'" in problem or "did not find expected ',' or ']'" in problem:
+        return "a list in brackets is not closed, or a comma is missing"
+    if "expected ',' or '}'" in problem or "did not find expected ',' or '}'" in problem:
+        return "a mapping in braces is not closed, or a comma is missing"
+    if "could not find expected ':'" in problem:
+        return "a colon is missing after this key"
+    if "cannot start any token" in problem:
+        return "a text cannot begin with this character; put it in quotes"
+    return "this is not YAML: " + (problem[:120].lower() or "it cannot be read")
+
+
+def _clip(text: str) -> str:
+    shown = text if text.isprintable() else repr(text)[1:-1]
+    return shown if len(shown) <= 60 else shown[:59] + "\u2026"

@@ -1,0 +1,172 @@
+"""Holding a file's data against its shape, and saying what does not fit in the reader's words."""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from router.problem import suggest
+from router.rulebook.shape import (
+    NOT_YET,
+    ChannelShape,
+    DefaultsShape,
+    EmailShape,
+    IncludedShape,
+    RuleShape,
+    SlackShape,
+    SourceShape,
+    TargetShape,
+    TeamsShape,
+    WebhookShape,
+)
+
+if TYPE_CHECKING:
+    from router.rulebook.tree import Path, Tree
+
+_NOUNS: dict[type[BaseModel], str] = {
+    RuleShape: "rule",
+    ChannelShape: "channel",
+    SourceShape: "source",
+    DefaultsShape: "`defaults`",
+    TargetShape: "this item of `notify`",
+    SlackShape: "`slack`",
+    EmailShape: "`email`",
+    TeamsShape: "`teams`",
+    WebhookShape: "`webhook`",
+}
+_LATER: dict[type[BaseModel], str] = {
+    RuleShape: "rule",
+    ChannelShape: "channel",
+    DefaultsShape: "defaults",
+}
+
+
+def validate(tree: Tree, shape: type[BaseModel], kind: str) -> bool:
+    """Tell the tree what does not fit; returns whether the data can be read at all."""
+    if tree.data is None:
+        if not tree.problems:
+            note = "a rules file begins with `version: 1`"
+            text = "the file is empty"
+            tree.tell(tree.value(()), text, *([note] if shape is not IncludedShape else []))
+        return False
+    if not isinstance(tree.data, dict):
+        tree.tell(tree.value(()), "a rules file is a mapping of keys like `channels` and `rules`")
+        return False
+    try:
+        shape.model_validate(tree.data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        told: set[Path] = set()
+        for fault in error.errors(include_url=False, include_input=False, include_context=False):
+            path, whole = _real(tree.data, fault["loc"])
+            if fault["type"] == "missing":
+                _missing(tree, shape, path, str(fault["loc"][-1]))
+            elif fault["type"] == "extra_forbidden" and whole:
+                _unknown(tree, shape, path, kind)
+            elif path not in told:
+                told.add(path)
+                _wrong(tree, shape, path)
+    return True
+
+
+def _real(data: Any, loc: tuple[int | str, ...]) -> tuple[Path, bool]:
+    """The part of pydantic's location that is in the file; the rest names branches of a type."""
+    path: list[int | str] = []
+    part: Any
+    for part in loc:
+        if (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int) and part < len(data)
+        ):
+            data = data[part]
+        else:
+            continue
+        path.append(part)
+    return tuple(path), bool(loc) and bool(path) and path[-1] == loc[-1]
+
+
+def _missing(tree: Tree, shape: type[BaseModel], path: Path, name: str) -> None:
+    model = _model(shape, path)
+    where = tree.key(path) if path else tree.value(())
+    subject = _subject(tree, path, model)
+    expects = _expects(model, name)
+    tree.tell(where, f"{subject} has no `{name}`", f"it is {expects}")
+
+
+def _unknown(tree: Tree, shape: type[BaseModel], path: Path, kind: str) -> None:
+    model = _model(shape, path[:-1])
+    name = str(path[-1])
+    subject = _subject(tree, path[:-1], model)
+    later = NOT_YET[_LATER.get(model, "") or kind] if model in _LATER or len(path) == 1 else {}
+    if name in later:
+        text = f"`{name}` is not supported by this version yet; {later[name]}"
+        tree.tell(tree.key(path), f"{subject}: {text}" if len(path) > 1 else text)
+        return
+    known = [field.alias or key for key, field in model.model_fields.items()]
+    where = f" in {subject}" if len(path) > 1 else ""
+    tree.tell(tree.key(path), f"unknown key `{name}`{where}", suggest(name, known))
+
+
+def _wrong(tree: Tree, shape: type[BaseModel], path: Path) -> None:
+    owner = path
+    while owner and isinstance(owner[-1], int):
+        owner = owner[:-1]
+    if not owner:
+        tree.tell(tree.value(path), "this does not belong here")
+        return
+    model = _model(shape, owner[:-1])
+    expects = _expects(model, str(owner[-1]))
+    if expects is None:
+        # A name that the user chose: what it takes is said by the mapping it stands in.
+        model = _model(shape, owner[:-2])
+        noun = str(owner[-2]).rstrip("s") if len(owner) > 1 else "entry"
+        takes = "a list of channels" if noun == "group" else "a mapping of keys"
+        tree.tell(tree.value(path), f"{noun} `{owner[-1]}` must be {takes}")
+        return
+    subject = _subject(tree, owner[:-1], model)
+    where = f" of {subject}" if len(owner) > 1 else ""
+    tree.tell(tree.value(path), f"`{owner[-1]}`{where} must be {expects}")
+
+
+def _subject(tree: Tree, path: Path, model: type[BaseModel]) -> str:
+    noun = _NOUNS.get(model)
+    if not path or noun is None:
+        return "the file"
+    if model is RuleShape:
+        data: Any = tree.data
+        for part in path:
+            data = data[part]
+        name = data.get("name") if isinstance(data, dict) else None
+        return (
+            f"rule `{name}`"
+            if isinstance(name, str)
+            else f"the rule in line {tree.value(path).line}"
+        )
+    if noun in ("channel", "source"):
+        return f"{noun} `{path[-1]}`"
+    return f"{noun} of channel `{path[1]}`" if path[0] == "channels" and len(path) > 2 else noun
+
+
+def _expects(model: type[BaseModel], name: str) -> str | None:
+    for key, field in model.model_fields.items():
+        if (field.alias or key) == name and isinstance(field.json_schema_extra, dict):
+            return str(field.json_schema_extra["expects"])
+    return None
+
+
+def _model(shape: type[BaseModel], path: Path) -> type[BaseModel]:
+    """The shape of what stands at a path."""
+    for part in path:
+        field = next((f for key, f in shape.model_fields.items() if (f.alias or key) == part), None)
+        if field is not None:
+            found = _shapes_in(field.annotation)
+            shape = found[0] if found else shape
+    return shape
+
+
+def _shapes_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (list, dict, Union, types.UnionType) or get_args(annotation):
+        return [one for part in get_args(annotation) for one in _shapes_in(part)]
+    return []
