@@ -58,6 +58,8 @@ def set_up_logs(settings: Settings, scrub: Callable[[str], str]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
+    for name in ("alembic", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _scrubbed(scrub: Callable[[str], str]) -> structlog.typing.Processor:

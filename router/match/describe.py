@@ -72,5 +72,11 @@ def say(field: str, actual: str, test: Test, *, holds: bool) -> str:
             return f"{field} is `{actual}`"
         case OneOf(tests=tests):
             return f"{field} is `{actual}`, none of {', '.join(describe(t) for t in tests)}"
+        case Glob() | Compare():
+            return f"{field} is `{actual}`, not {wanted}"
+        case Regex(pattern=pattern):
+            return f"{field} is `{actual}`, which does not match /{pattern}/"
+        case Contains(text=text):
+            return f'{field} is `{actual}`, which does not contain "{text}"'
         case _:
-            return f"{field} is `{actual}`, which is not {wanted}"
+            return f"{field} is `{actual}`, which does not meet: {wanted}"

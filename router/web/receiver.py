@@ -7,6 +7,7 @@ A wrong secret and an unknown source are answered alike.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import msgspec
 from litestar import asgi
@@ -102,8 +103,8 @@ def _problem(status: int, detail: str, headers: dict[bytes, bytes], **more: Any)
 
 
 def _path(scope: Scope) -> str:
-    path: str = scope["path"]
-    return path.removeprefix(PREFIX).removeprefix("/")
+    """What stands after /hooks/, as it was sent (Litestar changes `path` on the way)."""
+    return unquote(scope["raw_path"].decode("latin-1")).removeprefix(PREFIX)
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
