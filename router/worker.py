@@ -143,6 +143,9 @@ class Worker:
         self.take(claim.in_hand)
         self._wake.set()
 
+    def unwritten(self, what: str, reason: str) -> None:
+        _log.error("ledger_unavailable", what=what, reason=reason)
+
     # --- the clock's thread ---
 
     def _watch(self) -> None:

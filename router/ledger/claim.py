@@ -30,7 +30,7 @@ _next = (
     sa.select(deliveries.c.id)
     .where(
         deliveries.c.state == sa.text("'pending'"),
-        deliveries.c.channel == sa.bindparam("channel"),
+        deliveries.c.channel == sa.bindparam("of_channel"),
         deliveries.c.due_at <= sa.bindparam("now"),
         ~sa.exists().where(
             _earlier.c.state == sa.text("'pending'"),
@@ -60,7 +60,7 @@ _FIRST_DUE = (
     sa.select(deliveries.c.due_at)
     .where(
         deliveries.c.state == sa.text("'pending'"),
-        deliveries.c.channel == sa.bindparam("channel"),
+        deliveries.c.channel == sa.bindparam("of_channel"),
         deliveries.c.due_at > sa.bindparam("after"),
     )
     .order_by(deliveries.c.due_at)
@@ -82,7 +82,7 @@ def claim(
 
     One case's deliveries come one at a time, in the order they were written down.
     """
-    given = {"channel": channel, "now": now, "room": room, "lease": now + LEASE, "slot": slot}
+    given = {"of_channel": channel, "now": now, "room": room, "lease": now + LEASE, "slot": slot}
     rows = connection.execute(_CLAIM, given).all() if room > 0 else []
     more, next_due = _what_waits(connection, channel, now, full=len(rows) >= room)
     if not rows:
@@ -102,12 +102,12 @@ def claim(
 def _what_waits(
     connection: sa.Connection, channel: str, now: float, *, full: bool
 ) -> tuple[Literal["nothing", "more", "blocked"], float | None]:
-    first = connection.execute(_FIRST_DUE, {"channel": channel, "after": 0.0}).scalar()
+    first = connection.execute(_FIRST_DUE, {"of_channel": channel, "after": 0.0}).scalar()
     if first is None or first > now:
         return "nothing", first
     if full:
         return "more", now
-    return "blocked", connection.execute(_FIRST_DUE, {"channel": channel, "after": now}).scalar()
+    return "blocked", connection.execute(_FIRST_DUE, {"of_channel": channel, "after": now}).scalar()
 
 
 def record(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> None:

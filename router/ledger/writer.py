@@ -47,6 +47,9 @@ class Hands(Protocol):
     def claimed(self, channel: str, claim: Claim) -> None:
         """A claim was answered: take what it brought."""
 
+    def unwritten(self, what: str, reason: str) -> None:
+        """Something could not be written; it is kept, and will be tried again."""
+
 
 class _Accept:
     __slots__ = ("draft", "future", "loop")
@@ -234,11 +237,17 @@ class Writer:
             order.loop.call_soon_threadsafe(_set, order.future, reason)
         elif isinstance(order, _Record):
             self._unrecorded.append(order)
+            self._tell("attempt", reason)
         elif isinstance(order, _Call):
             order.future.set_exception(reason)
         elif isinstance(order, _Claim) and self._hands:
             later = Claim((), "nothing", self._now() + RETRY_AFTER)
             self._hands.claimed(order.channel, later)
+            self._tell("claim", reason)
+
+    def _tell(self, what: str, reason: LedgerUnavailable) -> None:
+        if self._hands:
+            self._hands.unwritten(what, str(reason))
 
 
 def _no_room(_channel: str) -> int:

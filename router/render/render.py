@@ -15,7 +15,7 @@ from jinja2 import nodes as n
 
 from router.message import Format, Message, Rung
 from router.render.convert import text_to_html, text_to_slack
-from router.render.escape import KINDS, Kind, clean, safe_url
+from router.render.escape import KINDS, Kind, SafeUrl, clean, safe_url
 from router.render.facts import because_of, heading_of, severity_of, variables
 from router.render.family import member, turn
 from router.render.faults import FAULTS, TemplateFault, fault_of
@@ -257,7 +257,7 @@ class Renderer:
             text=words.text,
             severity=given["severity"],
             colour=given["colour"],
-            link=given["links"]["case"],
+            link=_plain(given["links"]["case"]),
             because=given["because"],
             rung=rung,
             fault=fault,
@@ -292,11 +292,15 @@ def _plain_line(
         text=line,
         severity=rule.severity or severity_of(event),
         colour=given["colour"],
-        link=safe_url(event.fields.get("case_url")),
+        link=_plain(safe_url(event.fields.get("case_url"))),
         because=because_of(rule),
         rung="plain",
         fault=fault,
     )
+
+
+def _plain(url: SafeUrl | None) -> str | None:
+    return None if url is None else str(url)
 
 
 def _one_line(text: str) -> str:
