@@ -17,7 +17,7 @@ from router.web.pages import error_page
 if TYPE_CHECKING:
     from litestar import Request
 
-HTML = "text/html; charset=utf-8"
+HTML = "text/html"
 PROBLEM = "application/problem+json"
 
 _log = get_logger()
