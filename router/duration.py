@@ -42,7 +42,9 @@ def read_moment(text: str, now: float) -> float:
 
 
 def show_duration(seconds: float) -> str:
-    """Write seconds for a reader: `0.2 s`, `45 s`, `2 min`, `3 h 20 min`, `2 d`."""
+    """Write seconds for a reader: `4 ms`, `0.2 s`, `45 s`, `2 min`, `3 h 20 min`, `2 d`."""
+    if 0 < seconds < 0.0995:
+        return f"{max(1, round(seconds * 1000))} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 120:

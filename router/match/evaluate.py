@@ -97,12 +97,24 @@ def _answer(condition: Condition, fields: Mapping[str, Any], expressions: Expres
             inner = _answer(part, fields, expressions)
             if inner.holds is None:
                 return inner
-            word = "does not hold" if inner.holds else "holds"
-            return _Part(not inner.holds, f"`not` {word}: {inner.reason}", inner.checks)
+            return _denied(inner)
         case AllOf(parts=parts):
             return _all(parts, fields, expressions)
         case AnyOf(parts=parts):
             return _any(parts, fields, expressions)
+
+
+def _denied(inner: _Part) -> _Part:
+    """A part under `not`: one check, the other way round."""
+    holds = not inner.holds
+    reason = inner.reason if holds else f"{inner.reason}, which `not` excludes"
+    if len(inner.checks) == 1:
+        check = inner.checks[0]
+        found = Check(check.field, f"not {check.expected}", check.actual, holds, reason)
+    else:
+        actual = "it does not" if holds else "it does"
+        found = Check("not", "what stands under it does not hold", actual, holds, reason)
+    return _Part(holds, reason, [found])
 
 
 def _field(path: str, test: Any, fields: Mapping[str, Any]) -> _Part:

@@ -1,0 +1,64 @@
+# The contributor's manual: `make help`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test e2e check format bench image lock clean
+
+help: ## this list
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("the router needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "setting up $(VENV) (once)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -c "import pathlib, sysconfig; pathlib.Path(sysconfig.get_paths()['purelib'], 'router-here.pth').write_text('$(CURDIR)\n')"
+	@$(BIN)/python -m compileall -q router
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@rm -f $(VENV)/lib/python*/site-packages/router-here.pth
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(VENV)/.dev ## only the set-up: .venv with `router` in it
+
+run: $(VENV)/.runtime ## serve on http://127.0.0.1:8000 in capture mode, with the sample events
+	@$(BIN)/python -m router.demo
+
+test: $(VENV)/.dev ## the whole test suite but for the browser
+	@$(BIN)/python -m pytest
+
+e2e: $(VENV)/.dev ## the browser tests (Debian: apt-get install chromium)
+	@$(BIN)/python -m pytest -m e2e -n 0 tests/e2e
+
+check: $(VENV)/.dev ## linters, types, and the shipped rules
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy router tests benchmarks
+	@$(BIN)/router check
+
+format: $(VENV)/.dev ## put the code into its form
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+bench: $(VENV)/.dev ## benchmarks: a table with ratios from one run
+	@$(BIN)/python -m benchmarks
+
+image: ## the container image (docker, podman or buildah, whichever is there)
+	@deploy/build-image
+
+lock: $(VENV)/.dev ## lock the requirements again after a change in pyproject.toml
+	@$(BIN)/python -m pip install -q uv
+	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.txt
+	@$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements.txt -o requirements-dev.txt
+
+clean: ## take away what the set-up made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
