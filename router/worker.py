@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import random
 import threading
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from router.delivery import SEND_DEADLINE
+from router.lane import Lane
 from router.ledger import Claim, InHand, LedgerUnavailable, Tried
 from router.log import get_logger
 from router.message import Delivery, Message, Outcome
+from router.observe import observe
 from router.retry import Next, what_next
 from router.rules import Rule, Target
 
@@ -36,21 +37,6 @@ REMOVED = "channel `{}` is no longer in the rules"
 _log = get_logger()
 
 
-class _Lane:
-    """One channel: what is in hand of it, and the threads that send it."""
-
-    def __init__(self, channel: str) -> None:
-        self.channel = channel
-        self.queue: SimpleQueue[InHand | None] = SimpleQueue()
-        self.lock = threading.Lock()
-        self.held = 0
-        self.idle = 0
-        self.threads: list[threading.Thread] = []
-        self.more = False  # more is due than was claimed
-        self.blocked = False  # something due waits for an earlier one of its case
-        self.alarm: float | None = None
-
-
 class Worker:
     """Sends what is due, until it is stopped. It is the ledger's Hands."""
 
@@ -61,7 +47,7 @@ class Worker:
         self._rules = rules
         self._metrics = metrics
         self._now = now
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -85,7 +71,7 @@ class Worker:
         self._wake.set()
         self._clock.join()
         lanes = list(self._lanes.values())
-        self._give_back([held for lane in lanes for held in _empty(lane.queue)])
+        self._give_back([held for lane in lanes for held in lane.empty()])
         threads = [thread for lane in lanes for thread in lane.threads]
         for lane in lanes:
             for _ in lane.threads:
@@ -94,7 +80,7 @@ class Worker:
         for thread in threads:
             thread.join(max(0.0, deadline - self._now()))
         # What a commit handed over while the lanes were being emptied.
-        self._give_back([held for lane in lanes for held in _empty(lane.queue)])
+        self._give_back([held for lane in lanes for held in lane.empty()])
         return sum(thread.is_alive() for thread in threads)
 
     # --- the ledger's Hands: called in the writer's thread ---
@@ -185,7 +171,7 @@ class Worker:
 
     # --- a lane's threads ---
 
-    def _send_all(self, lane: _Lane) -> None:
+    def _send_all(self, lane: Lane) -> None:
         while True:
             with lane.lock:
                 lane.idle += 1
@@ -200,7 +186,7 @@ class Worker:
                 continue
             self._send(lane, delivery)
 
-    def _send(self, lane: _Lane, held: InHand) -> None:
+    def _send(self, lane: Lane, held: InHand) -> None:
         at = self._now()
         force = self._rules.current
         message = held.message
@@ -233,7 +219,7 @@ class Worker:
             fallback=channel.fallback if channel and follows.state == "failed" else None,
         )
         self._ledger.record(tried, lambda: self._done(lane))
-        self._tell(tried)
+        observe(tried, self._metrics, self._now())
 
     def _deliver(self, force: InForce, held: InHand) -> tuple[Message | None, Outcome]:
         channel = force.ruleset.channels.get(held.channel)
@@ -271,38 +257,12 @@ class Worker:
             _log.error("template_failed", delivery_id=held.id, rule=held.rule, reason=message.fault)
         return message
 
-    def _done(self, lane: _Lane) -> None:
+    def _done(self, lane: Lane) -> None:
         with lane.lock:
             lane.held -= 1
             claim = lane.blocked or (lane.more and lane.held <= IN_HAND // 2)
         if claim and not self._stopping.is_set():
             self._ledger.claim(lane.channel)
-
-    def _tell(self, tried: Tried) -> None:
-        held, outcome = tried.delivery, tried.outcome
-        metrics = self._metrics
-        metrics.requests.labels(held.channel, outcome.kind).inc()
-        metrics.latency.labels(held.channel).observe(outcome.elapsed)
-        if tried.state != "pending":
-            metrics.notifications.labels(held.channel, tried.state).inc()
-        if tried.state == "failed":
-            metrics.notifications_failed.labels(held.channel).inc()
-        if tried.state == "sent":
-            metrics.event_to_delivery.observe(max(0.0, self._now() - held.event.received_at))
-        log = _log.info if tried.state == "sent" else _log.warning
-        log(
-            "delivery_attempted",
-            delivery_id=held.id,
-            event_id=held.event.id,
-            channel=held.channel,
-            rule=held.rule,
-            attempt=held.attempt,
-            outcome=outcome.kind,
-            state=tried.state,
-            status=outcome.status,
-            seconds=round(outcome.elapsed, 4),
-            detail=outcome.detail,
-        )
 
     def _give_back(self, held: Sequence[InHand]) -> None:
         if not held:
@@ -313,24 +273,13 @@ class Worker:
             # Nothing is lost: they are due again when their lease ends.
             _log.error("not_given_back", deliveries=len(held), reason=str(error))
 
-    def _lane(self, channel: str) -> _Lane:
+    def _lane(self, channel: str) -> Lane:
         lane = self._lanes.get(channel)
         if lane is None:
             with self._lock:
-                lane = self._lanes.setdefault(channel, _Lane(channel))
+                lane = self._lanes.setdefault(channel, Lane(channel))
         return lane
 
     def _threads(self, channel: str) -> int:
         known = self._rules.current.ruleset.channels.get(channel)
         return known.concurrency if known else 1
-
-
-def _empty(queue: SimpleQueue[InHand | None]) -> list[InHand]:
-    taken: list[InHand] = []
-    while True:
-        try:
-            held = queue.get_nowait()
-        except Empty:
-            return taken
-        if held is not None:
-            taken.append(held)

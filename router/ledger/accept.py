@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.ledger.shapes import Accepted, Draft, InHand
-from router.ledger.tables import deliveries, delivery_row, events, rulesets
+from router.ledger.tables import deliveries, delivery_row, events, meta, rulesets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,6 +85,11 @@ def keep_ruleset(
 ) -> None:
     """Keep a ruleset's files (JSON) under its hash; keeping it again changes nothing."""
     engine.insert(connection, rulesets, [(hash_, now, files)], "ON CONFLICT (hash) DO NOTHING")
+
+
+def note_checked(connection: sa.Connection, now: float) -> None:
+    """Write something (a value that did not change would not reach the disk)."""
+    connection.execute(meta.update().where(meta.c.key == "checked_at").values(value=str(now)))
 
 
 def _in_hand(

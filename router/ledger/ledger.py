@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from router.ledger import read
-from router.ledger.accept import keep_ruleset
+from router.ledger.accept import keep_ruleset, note_checked
 from router.ledger.claim import give_back, release
 from router.ledger.engine import Engine, LedgerError, open_engine
 from router.ledger.migrate import migrate
@@ -120,8 +120,7 @@ class Ledger:
 
     def check_writable(self) -> None:
         """Write one row; raises LedgerUnavailable in words if that cannot be."""
-        sql = "UPDATE counters SET value = value WHERE name = 'events'"
-        self._call(lambda connection: connection.exec_driver_sql(sql))
+        self._call(lambda connection: note_checked(connection, self._now()))
 
     # --- reading ---
 

@@ -174,9 +174,12 @@ def _lines(condition: Condition) -> Iterable[Condition]:
         return []
     if not isinstance(condition, AllOf):
         return [condition]
-    parts = [line for part in plain_first(condition.parts) for line in _lines(part)]
-    # Plain parts are asked before any expression, however deep they stood.
-    return sorted(parts, key=asks_expression)
+    return [
+        line
+        for part in plain_first(condition.parts)
+        # What asks an expression stays whole, so that it is asked in the evaluator's order.
+        for line in ([part] if asks_expression(part) else _lines(part))
+    ]
 
 
 def _values(test: Test) -> list[Any] | None:

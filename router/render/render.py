@@ -6,27 +6,21 @@ says which rung spoke, and what was wrong with the one above.
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from jinja2 import nodes as n
 
 from router.message import Format, Message, Rung
 from router.render.convert import text_to_html, text_to_slack
-from router.render.escape import KINDS, Kind, SafeUrl, clean, safe_url
+from router.render.escape import Kind, SafeUrl, clean, safe_url
 from router.render.facts import because_of, heading_of, severity_of, variables
 from router.render.family import member, turn
-from router.render.faults import FAULTS, TemplateFault, fault_of
-from router.render.limits import LONGEST
-from router.render.sandbox import Sandbox, Sources
+from router.render.faults import TemplateFault
+from router.render.templates import Templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from jinja2 import Template
-    from jinja2.runtime import Context
+    from collections.abc import Mapping
 
     from router.event import Event
     from router.rules import Channel, Rule, Target
@@ -37,7 +31,6 @@ BUILT_IN = {
 }
 DEFAULT = "_case"
 TITLE_LENGTH = 250
-_EXTEND = 5
 
 
 class _Words(msgspec.Struct, frozen=True):
@@ -46,24 +39,13 @@ class _Words(msgspec.Struct, frozen=True):
     text: str
 
 
-class _Compiled(msgspec.Struct, frozen=True):
-    """A template, those it extends, and whether anything stands beside its blocks."""
-
-    chain: tuple[Template, ...]
-    has_setup: bool
-
-
 class Renderer:
     """The templates of one ruleset. Threads may share it."""
 
     def __init__(self, templates: Mapping[str, str], *, base_url: str) -> None:
         self.names = frozenset(templates) | frozenset(BUILT_IN)
-        self._sources = {**BUILT_IN, **templates}
+        self._templates = Templates({**BUILT_IN, **templates})
         self._base_url = base_url
-        loader = Sources(self._sources)
-        self._sandboxes: dict[Kind, Sandbox] = {kind: Sandbox(kind, loader) for kind in KINDS}
-        self._compiled: dict[tuple[Kind, str], _Compiled] = {}
-        self._lock = threading.Lock()
 
     def render(
         self,
@@ -146,68 +128,21 @@ class Renderer:
         return turn(body, wanted, "text") if wanted != "text" else body
 
     def _title(self, name: str, given: dict[str, Any]) -> str:
-        compiled = self._get("title", name)
-        found = self._block("title", compiled, name, "title", given)
-        return _one_line(found) if found is not None else ""
+        return _one_line(self._templates.block("title", name, "title", given) or "")
 
     def _body(self, kind: Format, name: str, given: dict[str, Any]) -> str:
-        compiled = self._get(kind, name)
-        if len(compiled.chain) == 1:
-            block = self._block(kind, compiled, name, "body", given)
+        """A template that extends another is a whole; otherwise its `body` block is meant."""
+        templates = self._templates
+        if not templates.extends(kind, name):
+            block = templates.block(kind, name, "body", given)
             if block is not None:
                 return block.strip("\n")
-            if "title" in compiled.chain[0].blocks:
+            if templates.has_block(kind, name, "title"):
                 return ""
-        context = compiled.chain[0].new_context(given)
-        return self._run(kind, name, compiled.chain[0].root_render_func(context)).strip("\n")
-
-    def _block(
-        self, kind: Kind, compiled: _Compiled, name: str, block: str, given: dict[str, Any]
-    ) -> str | None:
-        template = compiled.chain[0]
-        context: Context = template.new_context(given)
-        if compiled.has_setup:
-            # What stands beside the blocks (imports, macros, values) must run before them; for a
-            # template that extends, this names the parents' blocks too.
-            self._run(kind, name, template.root_render_func(context))
-        else:
-            for parent in compiled.chain[1:]:
-                for other, function in parent.blocks.items():
-                    context.blocks.setdefault(other, []).append(function)
-        found = context.blocks.get(block)
-        return self._run(kind, name, found[0](context)) if found else None
-
-    def _run(self, kind: Kind, name: str, pieces: Iterable[str]) -> str:
-        self._sandboxes[kind].budget.start()
-        made: list[str] = []
-        size = 0
-        try:
-            for piece in pieces:
-                made.append(piece)
-                size += len(piece)
-                if size > LONGEST:
-                    raise TemplateFault(name, None, f"it makes over {LONGEST} characters")
-        except FAULTS as error:
-            line_of = self._sandboxes[kind].line_of
-            raise fault_of(error, name, self.names, line_of) from None
-        return "".join(made)
+        return templates.whole(kind, name, given).strip("\n")
 
     def _inline(self, kind: Kind, what: str, source: str, given: dict[str, Any]) -> str:
-        key = (kind, f"\0{source}")
-        compiled = self._compiled.get(key)
-        if compiled is None:
-            try:
-                compiled = _Compiled((self._sandboxes[kind].from_string(source),), False)
-            except FAULTS as error:
-                raise fault_of(error, f"{what}:") from None
-            self._compiled[key] = compiled
-        template = compiled.chain[0]
-        try:
-            made = self._run(
-                kind, f"{what}:", template.root_render_func(template.new_context(given))
-            )
-        except TemplateFault as fault:
-            raise TemplateFault(f"{what}:", fault.line, fault.text) from None
+        made = self._templates.text(kind, f"{what}:", source, given)
         return _one_line(made) if what == "title" else made.strip("\n")
 
     def _inline_body(self, source: str, wanted: Format, given: dict[str, Any]) -> tuple[str, str]:
@@ -218,31 +153,6 @@ class Renderer:
         if wanted == "text":
             return text, text
         return self._inline(wanted, "body", source, given), text
-
-    def _get(self, kind: Kind, name: str) -> _Compiled:
-        found = self._compiled.get((kind, name))
-        if found is None:
-            with self._lock:
-                found = self._compile(kind, name)
-                self._compiled[kind, name] = found
-        return found
-
-    def _compile(self, kind: Kind, name: str) -> _Compiled:
-        sandbox = self._sandboxes[kind]
-        chain: list[Template] = []
-        has_setup = False
-        at: str | None = name
-        try:
-            while at is not None:
-                if len(chain) > _EXTEND:
-                    raise TemplateFault(name, None, "it extends too many others, or itself")
-                chain.append(sandbox.get_template(at))
-                parent, setup = _outside_blocks(sandbox.parse(self._sources[at], at))
-                has_setup = has_setup or setup
-                at = parent
-        except FAULTS as error:
-            raise fault_of(error, name, self.names) from None
-        return _Compiled(tuple(chain), has_setup)
 
     def _message(
         self, words: _Words, rung: Rung, kind: Format, given: dict[str, Any], fault: str | None
@@ -262,22 +172,6 @@ class Renderer:
             rung=rung,
             fault=fault,
         )
-
-
-def _outside_blocks(tree: n.Template) -> tuple[str | None, bool]:
-    """Which template this one extends, and whether statements stand beside its blocks."""
-    parent = None
-    setup = False
-    for node in tree.body:
-        if isinstance(node, n.Extends):
-            if not isinstance(node.template, n.Const):
-                raise TemplateFault(
-                    "", node.lineno, "`extends` needs the name of a template in quotes"
-                )
-            parent = str(node.template.value)
-        elif not isinstance(node, n.Block | n.Output):
-            setup = True
-    return parent, setup
 
 
 def _plain_line(

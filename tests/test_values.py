@@ -1,0 +1,127 @@
+"""The small values of the ground floor: durations, secrets, settings, problems, retries."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.duration import parse_duration, read_moment, show_duration
+from router.message import Outcome
+from router.problem import Position, Problem, report, suggest
+from router.retry import what_next
+from router.rules import Retry
+from router.secret import Redactor, Secret
+from router.settings import SettingsError, read_settings
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("2d", 172800), ("1d12h", 129600), ("250ms", 0.25), ("1w", 604800), ("0s", 0)],
+)
+def test_a_duration_is_read_as_people_write_it(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "1 h", "h", "-5s", "1y", "20000w", "1h30"])
+def test_what_is_no_duration_is_refused_in_words(text: str) -> None:
+    with pytest.raises(ValueError, match=r"duration|longer"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.004, "4 ms"), (0.2, "0.2 s"), (45, "45 s"), (600, "10 min"), (12000, "3 h 20 min"),
+     (172800, "2 d")],
+)  # fmt: skip
+def test_a_duration_is_shown_for_readers(seconds: float, text: str) -> None:
+    assert show_duration(seconds) == text
+
+
+def test_a_moment_is_a_time_or_so_long_ago() -> None:
+    assert read_moment("1h", 10_000) == 6_400
+    assert read_moment("1970-01-01T00:01Z", 0) == 60
+    with pytest.raises(ValueError, match="neither a time nor a duration"):
+        read_moment("yesterday", 0)
+
+
+def test_a_secret_shows_itself_nowhere() -> None:
+    secret = Secret("hunter2-hunter2")
+    assert "hunter2" not in f"{secret} {secret!r} {[secret]} { {'a': secret} }"
+
+
+@given(st.text(min_size=6, max_size=20), st.text(max_size=40))
+def test_no_known_secret_is_left_in_a_scrubbed_text(secret: str, around: str) -> None:
+    assert secret not in Redactor([Secret(secret)]).scrub(around + secret + around) or (
+        secret in "***"
+    )
+
+
+def test_settings_have_the_defaults_of_the_contract() -> None:
+    settings = read_settings({}, lambda _: "")
+    assert (settings.rules, settings.host, settings.port) == ("rules.yaml", "127.0.0.1", 8000)
+    assert (settings.max_body, settings.retention, settings.drain) == (262144, 7776000, 20)
+
+
+def test_a_setting_is_read_from_a_file() -> None:
+    found = read_settings({"ROUTER_API_TOKEN_FILE": "/run/token"}, {"/run/token": "abc\n"}.get)  # type: ignore[arg-type]
+    assert found.api_token == Secret("abc")
+
+
+def test_every_wrong_setting_is_told_at_once() -> None:
+    wrong = {"ROUTER_PORT": "http", "ROUTER_MAX_BODY": "big", "ROUTER_HSOT": "x"}
+    with pytest.raises(SettingsError) as caught:
+        read_settings(wrong, lambda _: "")
+    text = str(caught.value)
+    assert "ROUTER_PORT: `http` is not a port" in text
+    assert "ROUTER_MAX_BODY: `big` is not a size" in text
+    assert "did you mean `ROUTER_HOST`?" in text
+
+
+def test_a_host_that_others_reach_needs_a_password() -> None:
+    with pytest.raises(SettingsError, match="set ROUTER_ADMIN_PASSWORD or ROUTER_API_TOKEN"):
+        read_settings({"ROUTER_HOST": "0.0.0.0"}, lambda _: "")
+    read_settings({"ROUTER_HOST": "0.0.0.0", "ROUTER_API_TOKEN": "t"}, lambda _: "")
+    read_settings({"ROUTER_HOST": "0.0.0.0", "ROUTER_INSECURE_NO_AUTH": "1"}, lambda _: "")
+
+
+def test_problems_are_shown_in_order_with_the_readers_own_line() -> None:
+    file = {"r.yaml": "a: 1\nbb: [xx]\n"}
+    problems = [
+        Problem(Position("r.yaml", 2, 6, 2), "second", ("a note",)),
+        Problem(Position("r.yaml", 1, 1, 1), "first", severity="warning"),
+    ]
+    assert report(problems, file, "r.yaml", "so") == (
+        "r.yaml:1:1: warning: first\n   |\n 1 | a: 1\n   | ^\n\n"
+        "r.yaml:2:6: second\n   |\n 2 | bb: [xx]\n   |      ^^\n   = a note\n\n"
+        "1 problem and 1 warning in r.yaml; so"
+    )
+
+
+def test_a_guess_is_made_only_when_it_is_close() -> None:
+    assert suggest("complaince", ["compliance", "kyc"]) == "did you mean `compliance`?"
+    assert suggest("zzz", ["compliance", "kyc"]) == "known: compliance, kyc"
+
+
+RETRY = Retry(budget=100, first=2, at_most=16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "attempt", "asked", "state", "wait"),
+    [
+        pytest.param("delivered", 1, None, "sent", None, id="delivered is done"),
+        pytest.param("failed", 1, None, "failed", None, id="failed for good is not tried again"),
+        pytest.param("retry", 1, None, "pending", 2, id="the first wait"),
+        pytest.param("retry", 3, None, "pending", 8, id="the wait doubles"),
+        pytest.param("retry", 30, None, "pending", 16, id="the wait has an end"),
+        pytest.param("ambiguous", 1, None, "pending", 2, id="what may have arrived is tried again"),
+        pytest.param("retry", 1, 40, "pending", 40, id="a far end that asks for longer gets it"),
+        pytest.param("retry", 1, 500, "failed", None, id="longer than the budget is giving up"),
+    ],
+)
+def test_what_follows_from_an_attempt(
+    kind: str, attempt: int, asked: float | None, state: str, wait: float | None
+) -> None:
+    outcome = Outcome(kind=kind, detail="d", retry_after=asked)  # type: ignore[arg-type]
+    found = what_next(outcome, RETRY, attempt=attempt, created_at=0, now=10, luck=0)
+    assert (found.state, found.due_at) == (state, None if wait is None else 10 + wait)
