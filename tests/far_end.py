@@ -150,8 +150,15 @@ class _Inbox:
         if answer.startswith("250"):
             self._far_end.envelopes.append((envelope.mail_from, list(envelope.rcpt_tos)))
             found = message_from_bytes(bytes(envelope.content), policy=policy.default)
-            self._far_end.mails.append(found)  # type: ignore[arg-type]
+            self._far_end.mails.append(found)
         return answer
+
+
+def text_of(mail: EmailMessage, kind: str) -> str:
+    """The plain or html part of a mail."""
+    part = mail.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())
 
 
 class SmtpFarEnd:

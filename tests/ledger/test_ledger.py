@@ -1,0 +1,404 @@
+"""The ledger's promises, on SQLite and on PostgreSQL alike."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from far_end import wait_until
+from router.event import Event, decode
+from router.ledger import Claim, Draft, Filters, InHand, Ledger, LedgerError, Tried, open_ledger
+from router.message import Message, Outcome
+from router.route import Planned
+from router.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+WORDS = Message(
+    title="t", body="b", format="text", text="b", severity="info", colour="#000000",
+    link=None, because="why", rung="template",
+)  # fmt: skip
+
+
+class Hands:
+    """Takes what it has places for, and remembers."""
+
+    def __init__(self, places: int = 0) -> None:
+        self.places = places
+        self.held: list[InHand] = []
+        self.claims: list[tuple[str, Claim]] = []
+        self.waiting: list[str] = []
+        self.unable: list[str] = []
+
+    def room(self, _channel: str) -> int:
+        return self.places
+
+    free = room
+
+    def take(self, in_hand: Sequence[InHand]) -> None:
+        self.held.extend(in_hand)
+
+    def wait(self, channel: str) -> None:
+        self.waiting.append(channel)
+
+    def claimed(self, channel: str, claim: Claim) -> None:
+        self.held.extend(claim.in_hand)
+        self.claims.append((channel, claim))
+
+    def unwritten(self, what: str, reason: str) -> None:
+        self.unable.append(f"{what}: {reason}")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def hands() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def ledger(database_url: str, hands: Hands, clock: Clock) -> Iterator[Ledger]:
+    made = open_ledger(Secret(database_url), clock)
+    made.start(hands)
+    yield made
+    made.close()
+
+
+def draft(case: int | None = 1, *channels: str, **more: Any) -> Draft:
+    fields = {"trigger": "case_created", "case_id": case, **more}
+    body = msgspec.json.encode(fields)
+    event = Event(0, "atfinity", 1_000.0, body, decode(body))
+    planned = tuple(Planned("rule", channel) for channel in channels or ("c",))
+    return Draft(event, "hash", 1, planned)
+
+
+def accept(ledger: Ledger, *drafts: Draft) -> list[int]:
+    async def all_of_them() -> list[int]:
+        futures = [ledger.accept(one) for one in drafts]
+        return [(await future).event for future in futures]
+
+    return asyncio.run(all_of_them())
+
+
+def claim(ledger: Ledger, hands: Hands, places: int = 10, channel: str = "c") -> list[InHand]:
+    hands.places = places
+    before, answered = len(hands.held), len(hands.claims)
+    ledger.claim(channel)
+    wait_until(lambda: len(hands.claims) > answered)
+    hands.places = 0
+    return hands.held[before:]
+
+
+def record(ledger: Ledger, held: InHand, state: Any = "sent", **more: Any) -> None:
+    kind = {"sent": "delivered", "failed": "failed", "pending": more.pop("kind", "retry")}[state]
+    outcome = Outcome(kind=kind, detail="so it went", thread=more.pop("thread", None))
+    done = threading.Event()
+    ledger.record(
+        Tried(delivery=held, at=1_001.0, outcome=outcome, state=state, message=WORDS, **more),
+        done.set,
+    )
+    assert done.wait(10)
+
+
+def test_an_event_and_its_deliveries_are_there_once_they_are_accepted(ledger: Ledger) -> None:
+    (number,) = accept(ledger, draft(1, "a", "b"))
+    found = ledger.event(number)
+    assert found is not None
+    assert [(d.channel, d.state) for d in found.deliveries] == [("a", "pending"), ("b", "pending")]
+    assert found.body == b'{"trigger":"case_created","case_id":1}'
+
+
+def test_the_same_event_accepted_twice_is_two_events(ledger: Ledger) -> None:
+    first, second = accept(ledger, draft(), draft())
+    assert first != second
+    assert len(ledger.deliveries(Filters())) == 2
+
+
+def test_many_accepted_at_once_all_get_ids_of_their_own(ledger: Ledger) -> None:
+    numbers = accept(ledger, *(draft(case, "a", "b") for case in range(300)))
+    assert len(set(numbers)) == 300
+    assert len({d.id for d in ledger.deliveries(Filters(limit=1000))}) == 600
+
+
+def test_a_rejected_body_is_kept_with_its_reason(ledger: Ledger) -> None:
+    event = Event(0, "atfinity", 1_000.0, b"\x00\xff", {})
+    (number,) = accept(ledger, Draft(event, "hash", rejected="not JSON"))
+    found = ledger.event(number)
+    assert found is not None
+    assert (found.body, found.rejected) == (b"\x00\xff", "not JSON")
+
+
+def test_a_nul_from_outside_can_be_stored(ledger: Ledger) -> None:
+    (number,) = accept(ledger, draft(1, case_user_readable_id="K\x00Y", case_name="a\x00b"))
+    found = ledger.event(number)
+    assert found is not None
+    assert found.case_ref == "KY"
+
+
+def test_what_is_handed_over_is_already_claimed(ledger: Ledger, hands: Hands) -> None:
+    hands.places = 1
+    accept(ledger, draft(1), draft(2))
+    wait_until(lambda: hands.held)
+    assert [(h.event.fields["case_id"], h.attempt) for h in hands.held] == [(1, 1)]
+    assert hands.waiting == ["c"]
+    assert [h.event.fields["case_id"] for h in claim(ledger, hands)] == [2]
+
+
+def test_a_claimed_delivery_is_claimed_by_nobody_else(ledger: Ledger, hands: Hands) -> None:
+    accept(ledger, *(draft(case) for case in range(5)))
+    assert len(claim(ledger, hands, 3)) == 3
+    assert len(claim(ledger, hands)) == 2
+    assert claim(ledger, hands) == []
+
+
+def test_one_cases_deliveries_come_one_at_a_time_in_order(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    accept(ledger, draft(1), draft(2), draft(1), draft(1))
+    first = claim(ledger, hands)
+    assert [h.event.fields["case_id"] for h in first] == [1, 2]
+    assert hands.claims[-1][1].more == "blocked"
+    record(ledger, first[0], "pending", due_at=5_000.0)
+    assert claim(ledger, hands) == []
+    clock.now = 5_000.0
+    order = []
+    while found := claim(ledger, hands):
+        order += [h.id for h in found if h.event.fields["case_id"] == 1]
+        for held in found:
+            record(ledger, held)
+    assert order == sorted(order)
+    assert order[0] == first[0].id
+    assert len(order) == 3
+
+
+def test_a_later_one_follows_once_the_earlier_has_failed_for_good(
+    ledger: Ledger, hands: Hands
+) -> None:
+    accept(ledger, draft(1), draft(1))
+    (first,) = claim(ledger, hands)
+    record(ledger, first, "failed", reason="404")
+    (second,) = claim(ledger, hands)
+    assert second.id > first.id
+
+
+def test_a_retry_is_due_when_it_is_due_and_keeps_its_words(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    accept(ledger, draft())
+    (held,) = claim(ledger, hands)
+    record(ledger, held, "pending", due_at=2_000.0, reason="503")
+    assert claim(ledger, hands) == []
+    assert hands.claims[-1][1].next_due == 2_000.0
+    clock.now = 2_000.0
+    (again,) = claim(ledger, hands)
+    assert (again.attempt, again.message, again.unsure) == (2, WORDS, 0)
+
+
+def test_an_ambiguous_attempt_marks_what_follows(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    accept(ledger, draft())
+    (held,) = claim(ledger, hands)
+    record(ledger, held, "pending", due_at=1_500.0, kind="ambiguous")
+    clock.now = 1_500.0
+    (again,) = claim(ledger, hands)
+    assert again.unsure == 1
+    record(ledger, again)
+    found = ledger.delivery(again.id)
+    assert found is not None
+    assert [a.outcome for a in found.attempts] == ["ambiguous", "delivered"]
+
+
+def test_a_lease_that_ends_unrecorded_is_taken_again_and_marked(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    accept(ledger, draft())
+    (held,) = claim(ledger, hands)
+    clock.now = held.lease + 1
+    (again,) = claim(ledger, hands)
+    assert (again.attempt, again.unsure) == (2, 1)
+    record(ledger, held)  # the first one comes back late: it is kept, and changes nothing else
+    found = ledger.delivery(held.id)
+    assert found is not None
+    assert (found.state, found.attempts[0].outcome) == ("pending", "delivered")
+    record(ledger, again)
+    found = ledger.delivery(held.id)
+    assert found is not None
+    assert found.state == "sent"
+
+
+def test_what_is_given_back_counts_no_attempt(ledger: Ledger, hands: Hands) -> None:
+    accept(ledger, draft())
+    (held,) = claim(ledger, hands)
+    ledger.give_back([held])
+    (again,) = claim(ledger, hands)
+    assert (again.attempt, again.unsure) == (1, 0)
+
+
+def test_what_a_dead_process_had_in_hand_is_due_at_the_next_start(
+    database_url: str, clock: Clock
+) -> None:
+    hands = Hands(5)
+    first = open_ledger(Secret(database_url), clock)
+    first.start(hands)
+    accept(first, draft(1), draft(2))
+    first.close()  # its slot is free again, as after a kill
+    hands = Hands()
+    second = open_ledger(Secret(database_url), clock)
+    second.start(hands)
+    found = claim(second, hands)
+    assert [(h.attempt, h.unsure) for h in found] == [(2, 1), (2, 1)]
+    row = second.delivery(found[0].id)
+    assert row is not None
+    assert row.attempts[0].detail.startswith("the process that sent it ended")
+    second.close()
+
+
+def test_a_living_process_takes_over_from_a_dead_one(database_url: str, clock: Clock) -> None:
+    dead, living = Hands(5), Hands()
+    first, second = (open_ledger(Secret(database_url), clock) for _ in range(2))
+    first.start(dead)
+    second.start(living)
+    accept(first, draft(1))
+    assert second.take_over() == 0
+    first.close()
+    assert second.take_over() == 1
+    assert len(claim(second, living)) == 1
+    second.close()
+
+
+def test_a_fallback_is_made_with_the_failure_and_only_once(ledger: Ledger, hands: Hands) -> None:
+    accept(ledger, draft())
+    (held,) = claim(ledger, hands)
+    record(ledger, held, "failed", fallback="other")
+    record(ledger, held, "failed", fallback="other")
+    found = ledger.deliveries(Filters(channel="other"))
+    assert [d.fallback_of for d in found] == [held.id] * len(found)
+    assert len(found) >= 1
+
+
+def test_a_resend_is_a_new_delivery_and_history_stays(ledger: Ledger, hands: Hands) -> None:
+    accept(ledger, draft())
+    (held,) = claim(ledger, hands)
+    assert ledger.resend([held.id])[0].reason == "it still waits to be sent"
+    record(ledger, held)
+    first, missing = ledger.resend([held.id, 999])
+    (again,) = claim(ledger, hands)
+    assert (again.id, again.message) == (first.new, WORDS)
+    assert missing.reason == "there is no delivery 999"
+    record(ledger, again)
+    assert ledger.resend([held.id], fresh_under="new")[0].new is not None
+    (fresh,) = claim(ledger, hands)
+    assert (fresh.ruleset, fresh.message) == ("new", None)
+
+
+def test_the_thread_that_a_far_end_named_first_is_kept(ledger: Ledger, hands: Hands) -> None:
+    accept(ledger, draft())
+    (held,) = claim(ledger, hands)
+    record(ledger, held, thread="111.1")
+    assert ledger.thread("c", "atfinity:1") == "111.1"
+    assert ledger.thread("c", "atfinity:2") is None
+
+
+def test_a_ruleset_is_kept_by_its_hash(ledger: Ledger) -> None:
+    ledger.keep_ruleset("h", {"rules.yaml": "a", "templates/x.j2": "b"})
+    ledger.keep_ruleset("h", {"rules.yaml": "other"})
+    assert ledger.ruleset("h") == {"rules.yaml": "a", "templates/x.j2": "b"}
+    assert ledger.ruleset("unknown") is None
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        pytest.param(Filters(channel="a"), 2, id="by channel"),
+        pytest.param(Filters(case="2"), 1, id="by case"),
+        pytest.param(Filters(case="KYC-1"), 1, id="by the id people use"),
+        pytest.param(Filters(q="acme"), 1, id="by a word of the name"),
+        pytest.param(Filters(q="%"), 0, id="by a sign that is no wildcard"),
+        pytest.param(Filters(trigger="case_created"), 2, id="by trigger"),
+        pytest.param(Filters(source="other"), 0, id="by source"),
+        pytest.param(Filters(since=2_000.0), 0, id="by time"),
+        pytest.param(Filters(state="sent"), 0, id="by state"),
+        pytest.param(Filters(limit=1), 1, id="by number"),
+    ],
+)
+def test_lists_are_narrowed(ledger: Ledger, filters: Filters, expected: int) -> None:
+    named = {"case_user_readable_id": "KYC-1", "case_name": "Acme Corp"}
+    accept(ledger, draft(1, "a", **named), draft(2, "a", "b"))
+    assert len(ledger.events(filters)) == expected
+
+
+def test_two_processes_may_start_on_an_empty_database_at_once(
+    database_url: str, clock: Clock
+) -> None:
+    made: list[Ledger | Exception] = []
+
+    def start() -> None:
+        try:
+            made.append(open_ledger(Secret(database_url), clock))
+        except Exception as error:  # noqa: BLE001 - told below
+            made.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one for one in made if not isinstance(one, Ledger)] == []
+    for one in made:
+        if isinstance(one, Ledger):
+            one.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        pytest.param("mysql://x/y", "is not sqlite or postgresql", id="another database"),
+        pytest.param("nonsense", "is not a database address", id="no address"),
+        pytest.param("sqlite://", "needs a file", id="in memory"),
+        pytest.param("sqlite:////nowhere/at/all.db", "there is no folder", id="no such folder"),
+        pytest.param("postgresql://127.0.0.1:1/x", "cannot be opened", id="nobody there"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_told_in_words(url: str, words: str) -> None:
+    with pytest.raises(LedgerError, match=words):
+        open_ledger(Secret(url), Clock())
+
+
+def test_a_file_that_is_no_database_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("hello, this is a text and no database at all, truly")
+    with pytest.raises(LedgerError, match="cannot be opened"):
+        open_ledger(Secret(f"sqlite:///{tmp_path / 'x.db'}"), Clock())
+
+
+def test_what_cannot_be_written_is_refused_alone(
+    ledger: Ledger, clock: Callable[[], float]
+) -> None:
+    broken = draft(2)
+    broken = msgspec.structs.replace(broken, ruleset=object())
+
+    async def all_of_them() -> list[Any]:
+        futures = [ledger.accept(one) for one in (draft(1), broken, draft(3))]
+        return await asyncio.gather(*futures, return_exceptions=True)
+
+    good, bad, also_good = asyncio.run(all_of_them())
+    assert good.deliveries == also_good.deliveries == 1
+    assert type(bad).__name__ == "LedgerUnavailable"
+    assert clock() == 1_000.0
