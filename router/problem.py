@@ -34,7 +34,8 @@ class Problem(msgspec.Struct, frozen=True):
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that `word` was probably meant to be, or None if none is close."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.75)
+    cutoff = 0.66 if len(word) <= 4 else 0.74
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
     return found[0] if found else None
 
 

@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parent.parent
 SECRET = "a-secret-of-the-tests-0123456789"
 
 

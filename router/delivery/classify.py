@@ -124,12 +124,12 @@ def _refused_mail(error: smtplib.SMTPResponseException, exchange: Exchange) -> J
 
 
 def _unreached(error: BaseException | None, where: str, *, expired: bool) -> str:
-    if expired or _caused_by(error, (u.ConnectTimeoutError, TimeoutError)):
-        return f"{where} did not answer in time"
     if _caused_by(error, (u.NameResolutionError, socket.gaierror)):
         return f"there is no address for {where} (DNS)"
     if _caused_by(error, ConnectionRefusedError):
         return f"{where} refuses connections"
+    if expired or _caused_by(error, (u.ConnectTimeoutError, TimeoutError)):
+        return f"{where} did not answer in time"
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return f"{where} closed the connection"
     return f"no connection to {where}"

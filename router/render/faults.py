@@ -82,5 +82,7 @@ def in_words(error: Exception) -> str:
 
 
 def _quoted(text: str) -> str:
-    words = text.strip().rstrip(".").replace("'", "`")
+    words = text.strip().rstrip(".").replace("'", "`").replace("`None`", "null")
+    if "end of template" in words:
+        return "it ends where something more is expected"
     return words[:1].lower() + words[1:]

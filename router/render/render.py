@@ -162,9 +162,9 @@ class Renderer:
         )
         return Message(
             title=title[:TITLE_LENGTH],
-            body=words.body,
+            body=words.body or _as(kind, title),
             format=kind,
-            text=words.text,
+            text=words.text or title,
             severity=given["severity"],
             colour=given["colour"],
             link=_plain(given["links"]["case"]),
@@ -178,10 +178,9 @@ def _plain_line(
     event: Event, rule: Rule, given: dict[str, Any], kind: Format, fault: str
 ) -> Message:
     line = clean(f"{heading_of(event.trigger)}: {event.case_ref or 'no case'}")[:TITLE_LENGTH]
-    body = {"html": text_to_html, "slack": text_to_slack}.get(kind, str)(line)
     return Message(
         title=line,
-        body=body,
+        body=_as(kind, line),
         format=kind,
         text=line,
         severity=rule.severity or severity_of(event),
@@ -191,6 +190,10 @@ def _plain_line(
         rung="plain",
         fault=fault,
     )
+
+
+def _as(kind: Format, line: str) -> str:
+    return {"html": text_to_html, "slack": text_to_slack}.get(kind, str)(line)
 
 
 def _plain(url: SafeUrl | None) -> str | None:

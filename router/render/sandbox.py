@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, nodes
+from jinja2 import BaseLoader, Environment, StrictUndefined, Undefined, nodes
 from jinja2.exceptions import FilterArgumentError, SecurityError, TemplateNotFound
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jinja2.runtime import Context
 
 FILTERS = (
-    "abs batch capitalize count d default dictsort first float groupby int items last length list"
+    "abs batch capitalize count dictsort first float groupby int items last length list"
     " lower map max min reject rejectattr reverse round select selectattr slice sort sum"
     " title trim truncate unique upper"
 ).split()
@@ -87,6 +87,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             "replace": _replace,
             "humanize": humanize,
             "date": date,
+            "default": _default,
+            "d": _default,
         }
         self.filters |= {name: charged(function) for name, function in own.items()}
         self.filters |= {"e": self.finish, "escape": self.finish, "string": clean}
@@ -186,6 +188,11 @@ def date(value: Any, form: str = "%d.%m.%Y %H:%M", timezone: str = "UTC") -> str
         return value.astimezone(ZoneInfo(timezone)).strftime(form)
     except (ZoneInfoNotFoundError, ValueError):
         raise FilterArgumentError(f"`{timezone}` is no time zone") from None
+
+
+def _default(value: Any, instead: Any = "", *_: Any) -> Any:
+    """The value, or something else where it is not there or null (which it often is)."""
+    return instead if value is None or isinstance(value, Undefined) else value
 
 
 def _replace(value: Any, old: str, new: str) -> str:

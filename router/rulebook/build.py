@@ -38,6 +38,7 @@ class Draft:
         self.groups: dict[str, list[str]] = {}
         self.rules: list[tuple[Rule, Tree, Path]] = []
         self.channels: dict[str, Channel] = {}
+        self.declared: set[str] = set()
         self.known: dict[str, list[Any]] = {}
 
     @property
@@ -112,6 +113,8 @@ def _assemble(files: Files, outside: Outside) -> tuple[Draft, Ruleset | None]:
     defaults = defaults if isinstance(defaults, dict) else {}
     retry = read_retry(main, defaults.get("retry"), ("defaults", "retry"), Retry())
     draft.channels = ChannelReader(main, outside, retry).read()
+    declared = main.data.get("channels")
+    draft.declared = set(declared) if isinstance(declared, dict) else set()
     known = main.data.get("known")
     draft.known = known if isinstance(known, dict) else {}
     for tree in draft.trees:

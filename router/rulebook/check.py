@@ -53,12 +53,14 @@ def _channels(draft: Draft, inspect_channel: Callable[[Channel], list[str]]) -> 
     tree = draft.main
     for name, channel in draft.channels.items():
         path: Path = ("channels", name)
-        for text in inspect_channel(channel):
+        # Where the shape is wrong, the service's own words would only repeat it.
+        shaped = not any(f"channel `{name}`" in problem.text for problem in tree.problems)
+        for text in inspect_channel(channel) if shaped else ():
             yield Problem(tree.key(_near(tree, path, channel, text)), f"channel `{name}`: {text}")
         if channel.fallback is not None:
             where = tree.value((*path, "fallback"))
-            if channel.fallback not in draft.channels:
-                note = suggest(channel.fallback, draft.channels)
+            if channel.fallback not in draft.declared:
+                note = suggest(channel.fallback, draft.declared)
                 text = f"channel `{name}` falls back to unknown channel `{channel.fallback}`"
                 yield Problem(where, text, (note,))
             elif _circles(draft, name):
@@ -68,9 +70,9 @@ def _channels(draft: Draft, inspect_channel: Callable[[Channel], list[str]]) -> 
         for name in draft.groups:
             for number, member in enumerate(draft.groups[name]):
                 at: Path = ("groups", name, number)
-                if tree.value(at) != tree.value(at[:-1]) and member not in draft.channels:
+                if tree.value(at) != tree.value(at[:-1]) and member not in draft.declared:
                     text = f"group `{name}` names unknown channel `{member}`"
-                    yield Problem(tree.value(at), text, (suggest(member, draft.channels),))
+                    yield Problem(tree.value(at), text, (suggest(member, draft.declared),))
 
 
 def _near(tree: Tree, path: Path, channel: Channel, text: str) -> Path:
@@ -92,7 +94,7 @@ def _circles(draft: Draft, start: str) -> bool:
 
 
 def _names(draft: Draft) -> Iterator[Problem]:
-    known = {*draft.channels, *draft.groups}
+    known = {*draft.declared, *draft.groups}
     for rule, tree, path in draft.rules:
         at: Path = (*path, "notify")
         data: Any = tree.data["rules"][path[-1]].get("notify")
@@ -257,7 +259,7 @@ def _unused(draft: Draft, ruleset: Ruleset) -> Iterator[Problem]:
 def _line_position(tree: Tree, path: Path, field: str) -> Position:
     """Where a field's test stands in a condition: the first line that names it."""
     found = [at for at in tree.paths() if at[: len(path)] == path and at[-1] == field]
-    return tree.value(min(found, key=len)) if found else tree.value(path)
+    return tree.key(min(found, key=len)) if found else tree.value(path)
 
 
 def _texts(test: Any) -> Iterator[str]:

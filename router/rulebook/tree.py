@@ -21,6 +21,7 @@ LARGEST = 1024 * 1024
 DEEPEST = 40
 MOST_VALUES = 200_000
 MOST_ALIASED = 20_000
+TAB = "a tab stands here; YAML indents with spaces"
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
@@ -86,7 +87,10 @@ def parse(text: str, file: str) -> Tree:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        tree.tell(Position(file, line, column), _yaml_words(error))
+        lines = text.splitlines()
+        indent = lines[line - 1][:column] if line <= len(lines) else ""
+        words = TAB if "\t" in indent else _yaml_words(error)
+        tree.tell(Position(file, line, column), words)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         tree.tell(Position(file, line, 1), "a character stands here that YAML does not allow")
@@ -211,8 +215,6 @@ def _position(file: str, node: yaml.Node) -> Position:
 
 def _yaml_words(error: yaml.MarkedYAMLError) -> str:
     problem = str(error.problem or "")
-    if "\\t" in problem or "tab" in problem or "'\t'" in problem:
-        return "a tab stands here; YAML indents with spaces"
     if "undefined alias" in problem:
         return "this alias names nothing"
     if "duplicate anchor" in problem:

@@ -1,0 +1,193 @@
+"""The commands, as they are typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from far_end import Answer, HttpFarEnd, wait_until
+from router.cli import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from running import Running
+
+ROOT = Path(__file__).parent.parent.parent
+SAMPLE = ROOT / "router" / "samples" / "6_case_state_changed.json"
+
+
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("ROUTER_")}
+    return subprocess.run(
+        [sys.executable, "-m", "router", *arguments],
+        env={**environment, **settings},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in COMMANDS)
+    imported = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "router", "--help"],
+        capture_output=True, text=True, cwd=ROOT, check=True,
+    ).stderr  # fmt: skip
+    for heavy in ("sqlalchemy", "litestar", "apprise", "jinja2", "pydantic", "yaml", "rich"):
+        assert f" {heavy}\n" not in imported
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_with_an_example(name: str) -> None:
+    done = run(name, "--help")
+    assert done.returncode == 0
+    assert "Example:" in done.stdout
+
+
+def test_an_unknown_command_is_answered_with_a_guess() -> None:
+    done = run("chek")
+    assert done.returncode == 2
+    assert "did you mean `check`?" in done.stderr
+
+
+def test_check_passes_the_shipped_rules_and_says_so() -> None:
+    done = run("check", "--strict")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "no problems in rules.yaml: 12 rules, 5 channels\n"
+
+
+def test_check_tells_problems_in_three_forms() -> None:
+    bad = "tests/bad_rules/unknown_key.yaml"
+    text = run("check", bad, SECRET="a-secret")
+    assert text.returncode == 1
+    assert f"{bad}:10:5: unknown key `serverity` in rule `one`" in text.stdout
+    as_json = json.loads(run("check", bad, "--format", "json", SECRET="a-secret").stdout)
+    assert (as_json[0]["line"], as_json[0]["column"]) == (10, 5)
+    github = run("check", bad, "--format", "github", SECRET="a-secret").stdout
+    assert github.startswith(f"::error file={bad},line=10,col=5::unknown key")
+
+
+def test_check_lets_warnings_pass_unless_strict() -> None:
+    bad = "tests/bad_rules/unused_channel.yaml"
+    assert run("check", bad, SECRET="a-secret").returncode == 0
+    assert run("check", bad, "--strict", SECRET="a-secret").returncode == 1
+    assert run("check", bad, "--format", "yaml").returncode == 2
+
+
+def test_a_wrong_setting_is_wrong_usage() -> None:
+    done = run("check", ROUTER_PORT="x")
+    assert done.returncode == 2
+    assert done.stderr.startswith("ROUTER_PORT: `x` is not a port")
+
+
+def test_explain_says_why_each_rule_speaks_or_not() -> None:
+    done = run("explain", str(SAMPLE))
+    assert done.returncode == 0
+    assert "case_state_changed  KYC-1042  kyc_process: in_review -> approved" in done.stdout
+    assert "trigger is `case_state_changed`, not `case_approved`" in done.stdout
+    told = json.loads(run("explain", str(SAMPLE), "--json").stdout)
+    assert [d["rule"] for d in told["decisions"] if d["matched"]] == ["review finished"]
+
+
+def test_preview_shows_the_messages_per_channel() -> None:
+    done = run("preview", str(SAMPLE), "--channel", "kyc-team")
+    assert done.returncode == 0
+    assert "KYC-1042 Nordlicht Holding AG: In review to Approved" in done.stdout
+    told = json.loads(run("preview", str(SAMPLE), "--json").stdout)
+    assert [one["channel"] for one in told] == ["kyc-team", "compliance"]
+    assert told[1]["captured"]["mime"].startswith("Subject: KYC-1042")
+    assert run("preview", str(SAMPLE), "--channel", "kyc").returncode == 2
+
+
+def test_a_file_that_is_no_event_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("[]")
+    done = run("explain", str(tmp_path / "x.json"))
+    assert done.returncode == 1
+    assert done.stderr.endswith("x.json: the body is JSON, but not an object\n")
+    assert "cannot read" in run("explain", "nothing.json").stderr
+
+
+def test_a_token_is_long_and_new_each_time() -> None:
+    first, second = run("token").stdout.strip(), run("token").stdout.strip()
+    assert len(first) >= 40
+    assert first != second
+
+
+RULES = """
+version: 1
+sources: {{ atfinity: {{ secret: "${{ATFINITY_SECRET}}" }} }}
+channels: {{ sink: {{ webhook: {{ url: {url}/in }} }} }}
+rules:
+  - {{ name: all, when: always, notify: sink, title: "{{{{ case_user_readable_id }}}}" }}
+"""
+EVENT = {"trigger": "case_comment", "case_id": 1, "case_user_readable_id": "KYC-1"}
+
+
+def test_history_resend_and_send_test_beside_a_running_service(
+    router: Callable[..., Running],
+) -> None:
+    with HttpFarEnd() as far:
+        far.answers.append(Answer(404))
+        running = router(RULES.format(url=far.url))
+        running.post(EVENT)
+        wait_until(lambda: running.deliveries("state=failed"))
+        assert "404 Not Found" in running.command("deliveries", "--state", "failed").stdout
+        told = json.loads(running.command("events", "--case", "KYC-1", "--json").stdout)
+        assert told[0]["deliveries"][0]["state"] == "failed"
+        explained = running.command("explain", "1").stdout
+        assert '-> sink  "KYC-1"' in explained
+        assert "every event matches" in explained
+        dry = running.command("resend", "--state", "failed", "--dry-run").stdout
+        assert dry.endswith("1 would be sent again\n")
+        done = running.command("resend", "--state", "failed", "--since", "1d", "--yes")
+        assert "sent again as delivery 2" in done.stdout
+        wait_until(lambda: running.deliveries("state=sent"))
+        assert running.command("resend").returncode == 2
+        assert running.command("resend", "99").returncode == 1
+        test = running.command("send-test", "sink")
+        assert test.returncode == 0
+        assert "sink: delivered (200)" in test.stdout
+        assert json.loads(far.posted[-1].body)["message"]["title"] == "A test from the router"
+        far.answers.append(Answer(500))
+        assert running.command("send-test", "sink").returncode == 1
+        assert "did you mean `sink`?" in running.command("send-test", "sinc").stderr
+        assert running.command("healthcheck").stdout == "ready\n"
+        running.stop()
+        assert running.command("healthcheck").returncode == 1
+
+
+def test_several_processes_share_the_work_and_stop_together(tmp_path: Path) -> None:
+    from running import Running  # noqa: PLC0415 - started in its own way
+
+    with HttpFarEnd() as far:
+        running = Running(tmp_path, RULES.format(url=far.url), {})
+        running.start("--workers", "2")
+        for case in range(60):
+            assert running.post({**EVENT, "case_id": case})[0] == 202
+        wait_until(lambda: len(running.deliveries("state=sent")) == 60)
+        assert len(far.posted) == 60
+        assert running.stop() == 0
+
+
+def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("version: 1\nruels: []\n")
+    settings = {"ROUTER_RULES": str(tmp_path / "rules.yaml"),
+                "ROUTER_DATABASE_URL": f"sqlite:///{tmp_path / 'r.db'}"}  # fmt: skip
+    done = run("serve", **settings)
+    assert done.returncode == 1
+    assert "did you mean `rules`?" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = run("serve", ROUTER_DATABASE_URL="sqlite:////nowhere/r.db")
+    assert done.returncode == 1
+    assert "there is no folder" in done.stderr

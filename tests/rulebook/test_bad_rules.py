@@ -1,0 +1,49 @@
+"""Golden files: every fault in a rules file, with the words that tell it.
+
+After a change of words: `python tests/rulebook/test_bad_rules.py` writes them anew; read the diff.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from router.delivery import inspect
+from router.problem import in_order, report
+from router.rulebook import build, read_files
+
+FOLDER = Path(__file__).parent.parent / "bad_rules"
+FAULTS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def told(fault: str) -> str:
+    """What `router check` says of a file, under the name rules.yaml."""
+    files = read_files(str(FOLDER / f"{fault}.yaml"))
+    found = build(
+        files,
+        environment={"SECRET": "a-secret-from-outside"},
+        read_file=lambda path: Path(path).read_text(encoding="utf-8"),
+        inspect_channel=inspect,
+        outbound="live",
+    )
+    text = report(in_order(found.problems), found.files, files.name, "so it is")
+    return text.replace(str(FOLDER / f"{fault}.yaml"), "rules.yaml") + "\n"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_told_in_these_words(fault: str) -> None:
+    assert told(fault) == (FOLDER / f"{fault}.out").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_words_of_python_and_no_secret_are_in_them(fault: str) -> None:
+    text = told(fault)
+    for word in ("Traceback", "NoneType", "dict", "str ", "pydantic", "hunter2", "a-secret-from"):
+        assert word not in text
+    assert "no problems" not in text
+
+
+if __name__ == "__main__":
+    for name in FAULTS:
+        (FOLDER / f"{name}.out").write_text(told(name), encoding="utf-8")
