@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from router.ledger import Ledger
     from router.rules import Ruleset
+    from router.secret import Redactor
     from router.settings import Settings
 
 REMEMBERED = 16
@@ -71,12 +72,17 @@ class Rules:
         environment: Mapping[str, str],
         read_file: Callable[[str], str],
         ledger: Ledger,
+        redactor: Redactor,
     ) -> None:
-        """Read the rules and put them in force; raises NoRules with a report if they are broken."""
+        """Read the rules and put them in force; raises NoRules with a report if they are broken.
+
+        The secrets of every ruleset are made known to `redactor`.
+        """
         self._settings = settings
         self._environment = environment
         self._read_file = read_file
         self._ledger = ledger
+        self._redactor = redactor
         self._lock = threading.Lock()
         self._seen = ""
         self._older: dict[str, Words] = {}
@@ -146,11 +152,12 @@ class Rules:
             return found
 
     def _make(self, ruleset: Ruleset) -> InForce:
+        self._redactor.add(ruleset.secrets())
         gateway = Gateway(
             ruleset.channels,
             outbound=self._settings.outbound,
             ca_bundle=self._settings.ca_bundle,
-            redactor=ruleset.redactor(),
+            redactor=self._redactor,
         )
         renderer = Renderer(ruleset.templates, base_url=self._settings.base_url)
         return InForce(ruleset, RoutingTable(ruleset), renderer, gateway)

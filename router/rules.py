@@ -34,7 +34,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """A named place messages go: exactly one recipient of one service.
 
     `options` are the service's own keys as in rules.yaml, values from outside filled in
-    (secret ones as Secret).
+    (secret ones as Secret). `parts` are secrets that stand inside its addresses.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     fallback: str | None = None
     concurrency: int = 4
     hide: frozenset[str] = frozenset()
+    parts: tuple[Secret, ...] = ()
     paused: bool = False
 
 
@@ -91,7 +92,7 @@ class Ruleset(msgspec.Struct, frozen=True, kw_only=True):
         """Every secret that stands in this ruleset, for redaction."""
         found = [secret for source in self.sources.values() for secret in source.secrets]
         for channel in self.channels.values():
-            found.extend(_secrets_in(channel.options))
+            found.extend((*_secrets_in(channel.options), *channel.parts))
         return found
 
     def redactor(self) -> Redactor:

@@ -64,12 +64,11 @@ class Service:
         self.metrics = Metrics()
         self.ledger = open_ledger(settings.database_url, now)
         try:
-            self.rules = Rules(settings, environment, read_file, self.ledger)
+            self.rules = Rules(settings, environment, read_file, self.ledger, redactor)
         except BaseException:
             self.ledger.close()
             raise
         self.redactor = redactor
-        redactor.add(self.rules.current.ruleset.secrets())
         self.worker = Worker(self.ledger, self.rules, self.metrics, now)
         self.stopping = False
 
@@ -84,7 +83,6 @@ class Service:
     async def reload(self) -> Loaded:
         """Read the rules again, and put them in force if they are sound."""
         loaded = await asyncio.to_thread(self.rules.load)
-        self.redactor.add(self.rules.current.ruleset.secrets())
         self._tell(loaded)
         if loaded.outcome == "changed":
             await asyncio.to_thread(self._fail_removed)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from router.duration import parse_duration
 from router.problem import Problem
-from router.rulebook.outside import Outside, fill, names_outside
+from router.rulebook.outside import Outside, fill, names_outside, values_outside
 from router.rules import Channel, Retry, Source
 from router.secret import Secret
 
@@ -116,17 +117,20 @@ class ChannelReader:
         at = (*path, service) if isinstance(data[service], dict) else path
         if service == "slack":
             self._slack(name, given, at)
+        parts: list[Secret] = []
+        options = self._options(name, service, given, at, parts)
         concurrency = data.get("concurrency")
         hide = data.get("hide")
         return Channel(
             name=name,
             service=service,
-            options=self._options(name, service, given, at),
+            options=options,
             retry=read_retry(self._tree, data.get("retry"), (*path, "retry"), self._retry),
             fallback=data.get("fallback") if isinstance(data.get("fallback"), str) else None,
             concurrency=concurrency if isinstance(concurrency, int) else 4,
             hide=frozenset(map(str, hide)) if isinstance(hide, list) else frozenset(),
             paused=data.get("paused") is True,
+            parts=tuple(parts),
         )
 
     def _slack(self, name: str, given: dict[str, Any], path: Path) -> None:
@@ -142,7 +146,12 @@ class ChannelReader:
             self._tree.tell(where, f"channel `{name}` has no `{lacks[0]}`", note)
 
     def _options(
-        self, name: str, service: str, given: dict[str, Any], path: Path
+        self,
+        name: str,
+        service: str,
+        given: dict[str, Any],
+        path: Path,
+        parts: list[Secret],
     ) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, value in given.items():
@@ -161,6 +170,8 @@ class ChannelReader:
                 ]
             else:
                 found[key] = self._option(name, service, key, value, at)
+                if isinstance(found[key], Secret) and "://" in found[key].reveal():
+                    parts.extend(self._parts(value, found[key].reveal()))
         if isinstance(found.get("port"), str):
             found["port"] = self._port(name, found["port"], (*path, "port"))
         return found
@@ -175,6 +186,13 @@ class ChannelReader:
         )
         hidden = secret or (key == "url" and names_outside(value))
         return Secret(text) if hidden else text
+
+    def _parts(self, value: str, filled: str) -> list[Secret]:
+        """The secrets inside an address: what came from outside, or else what looks like one."""
+        if names_outside(value):
+            return [Secret(text) for text in values_outside(value, self._outside)]
+        pieces = re.split(r"[/@:?&=#]+", filled)
+        return [Secret(piece) for piece in pieces if len(piece) >= 8 and "." not in piece]
 
     def _header(self, name: str, header: str, value: str, path: Path) -> Secret:
         low = header.lower()

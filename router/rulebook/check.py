@@ -240,14 +240,14 @@ def _unused(draft: Draft, ruleset: Ruleset) -> Iterator[Problem]:
         if name not in told:
             where = draft.main.key(("channels", name))
             yield Problem(where, f"channel `{name}` is used by no rule", (), "warning")
-    named: set[Any] = set()
+    named: set[str] = set()
     for tree in draft.trees:
         blocks = [tree.data.get("defaults")] if isinstance(tree.data, dict) else []
         blocks += tree.data.get("rules") or [] if isinstance(tree.data, dict) else []
         for block in blocks:
             given = block.get("notify") if isinstance(block, dict) else None
             for item in given if isinstance(given, list) else [given]:
-                named.add(item.get("channel") if isinstance(item, dict) else item)
+                named.add(str(item.get("channel") if isinstance(item, dict) else item))
     for tree in draft.trees:
         groups = tree.data.get("groups") if isinstance(tree.data, dict) else None
         for name in groups if isinstance(groups, dict) else ():

@@ -73,6 +73,18 @@ def names_outside(text: str) -> bool:
     return any(found[2] is not None for found in _FORM.finditer(text))
 
 
+def values_outside(text: str, outside: Outside) -> list[str]:
+    """Every value that a text takes from outside; those that are not set are left out."""
+    found = []
+    for match in _FORM.finditer(text):
+        if match[2] is not None:
+            try:
+                found.append(outside.value(match[2]))
+            except ValueError:
+                continue
+    return found
+
+
 def fill(text: str, outside: Outside, *, in_address: bool = False) -> str:
     """Return the text with every value filled in; raises ValueError in words.
 

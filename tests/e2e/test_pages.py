@@ -34,8 +34,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     assert f"/hooks/atfinity/{SECRET}" not in empty
     for sample in sorted((ROOT / "router" / "samples").glob("*.json")):
         assert made.post(sample.read_bytes())[0] == 202
-    hostile = {"trigger": "case_created", "case_id": 66, "case_name": HOSTILE,
-               "case_user_readable_id": HOSTILE, "case_url": "javascript:window.pwned=1"}  # fmt: skip
+    named = dict.fromkeys(("case_name", "case_user_readable_id"), HOSTILE)
+    hostile = {"trigger": "case_created", "case_url": "javascript:window.pwned=1", **named}
     assert made.post(hostile)[0] == 202
     wait_until(lambda: not made.deliveries("state=pending"))
     yield made
@@ -68,6 +68,7 @@ def page(
         viewport={"width": request.param, "height": 900}, color_scheme=scheme
     )
     made = context.new_page()
+    made.set_default_timeout(5000)
     said: list[str] = []
     asked: list[str] = []
     made.on("console", lambda message: said.append(message.text))
@@ -88,7 +89,7 @@ def test_the_first_page_says_what_became_of_every_event(page: Page, running: Run
     assert page.locator(".mode").inner_text() == "Capture: nothing leaves this machine"
     moved = rows.filter(has_text="case_state_changed")
     assert moved.locator(".move").inner_text() == "in_review → approved"
-    assert moved.locator(".chip").all_inner_texts()[0].startswith("kyc-team sent")
+    assert moved.locator(".chip").first.inner_text().split()[:2] == ["kyc-team", "sent"]
 
 
 def test_an_event_shows_why_and_the_messages_as_they_would_go_out(
@@ -100,7 +101,7 @@ def test_an_event_shows_why_and_the_messages_as_they_would_go_out(
     first = page.locator("table.rules tbody tr").first
     assert first.locator("td").first.inner_text() == "review finished"
     assert first.locator(".verdict").inner_text() == "matched"
-    assert "In review  →  Approved" in page.locator(".slack-text").inner_text()
+    assert "In review → Approved" in page.locator(".slack-text").inner_text()
     mail = page.frame_locator("iframe.mail")
     assert mail.locator("h1").inner_text() == "Case moved on"
     page.get_by_text("Exactly as it would go out (request)").click()
