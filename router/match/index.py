@@ -2,9 +2,8 @@
 
 For each field that any rule tests there is a table from a value to a bitmask of the rules that
 this value satisfies (a rule that does not test the field is in every mask). Matching is an AND
-over the fields. Values that rules name are in the table from the start; others are resolved once
-and remembered, within a bound. What is not a plain line (`any`, `not`, `if`) is asked only of the
-rules that are left.
+over the fields. A value is resolved when it first comes, and remembered, within a bound. What is
+not a plain line (`any`, `not`, `if`) is asked only of the rules that are left.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from router.condition import (
     Condition,
     Equals,
     Field,
+    Glob,
     NotTest,
     OneOf,
     Test,
@@ -29,12 +29,12 @@ from router.match.fields import find, meets
 from router.match.verdict import ExpressionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from router.match.evaluate import Expressions
 
 REMEMBERED = 4096
-"""Values of one field that are remembered beyond those that rules name."""
+"""Values of one field that are remembered."""
 LONGEST = 256
 DENSE = 512
 
@@ -97,7 +97,11 @@ class Index:
 
 
 class _Column:
-    """One field: from its value to the mask of the rules that this value satisfies."""
+    """One field: from its value to the mask of the rules that this value satisfies.
+
+    Exact values are looked up; a glob is asked only if the text before its first sign fits; all
+    other tests are asked once per value.
+    """
 
     def __init__(self, path: str, tests: Mapping[int, Sequence[Test]], count: int) -> None:
         self._path = path
@@ -107,24 +111,34 @@ class _Column:
         self.untested = everyone ^ _mask(tests, count)
         self._exact: dict[object, list[int]] = {}
         self._denied: dict[object, list[int]] = {}
+        self._globs: dict[str, list[tuple[Glob, int]]] = {}
         slow: dict[tuple[Test, ...], list[int]] = {}
         for number, wanted in tests.items():
-            test = wanted[0] if len(wanted) == 1 else None
-            if test is not None and (values := _values(test)) is not None:
-                for value in values:
-                    self._exact.setdefault(_key(value), []).append(number)
-            elif isinstance(test, NotTest) and (values := _values(test.test)) is not None:
-                for value in values:
-                    self._denied.setdefault(_key(value), []).append(number)
-            else:
+            if len(wanted) != 1 or not self._file(number, wanted[0]):
                 slow.setdefault(tuple(wanted), []).append(number)
         denying = {number for numbers in self._denied.values() for number in numbers}
         self._base = self.untested | _mask(denying, count)
         self._slow = [(wanted, _mask(numbers, count)) for wanted, numbers in slow.items()]
-        self._known = {
-            key: self._resolve(_value_of(key)) for key in {**self._exact, **self._denied, None: []}
-        }
         self._remembered: dict[object, int] = {}
+
+    def _file(self, number: int, test: Test) -> bool:
+        """Put a rule where it is found by value; answers whether there is such a place."""
+        choices = test.tests if isinstance(test, OneOf) else (test,)
+        if all(isinstance(choice, Equals | Absent | Glob) for choice in choices):
+            for choice in choices:
+                if isinstance(choice, Glob):
+                    self._globs.setdefault(_literal(choice.pattern), []).append((choice, number))
+                else:
+                    self._exact.setdefault(_key(_value(choice)), []).append(number)
+            return True
+        if isinstance(test, NotTest):
+            inner = test.test
+            denied = inner.tests if isinstance(inner, OneOf) else (inner,)
+            if all(isinstance(choice, Equals | Absent) for choice in denied):
+                for choice in denied:
+                    self._denied.setdefault(_key(_value(choice)), []).append(number)
+                return True
+        return False
 
     def mask(self, fields: Mapping[str, Any]) -> int:
         value = find(fields, self._path) if self._dotted else fields.get(self._path)
@@ -134,12 +148,8 @@ class _Column:
             return self._resolve(value)
         else:
             key = _key(value)
-        found = self._known.get(key)
-        if found is None:
-            found = self._remembered.get(key)
-            if found is None:
-                found = self._remember(key, value)
-        return found
+        found = self._remembered.get(key)
+        return self._remember(key, value) if found is None else found
 
     def _remember(self, key: object, value: Any) -> int:
         found = self._resolve(value)
@@ -158,6 +168,8 @@ class _Column:
         found = self._base
         denied = [number for key in keys for number in self._denied.get(key, ())]
         exact = [number for key in keys for number in self._exact.get(key, ())]
+        if self._globs:
+            exact.extend(n for text in elements if isinstance(text, str) for n in self._like(text))
         if denied:
             found &= ~_mask(denied, self._count)
         if exact:
@@ -166,6 +178,12 @@ class _Column:
             if all(meets(value, test) for test in wanted):
                 found |= mask
         return found
+
+    def _like(self, text: str) -> Iterator[int]:
+        for length in range(len(text) + 1):
+            for glob, number in self._globs.get(text[:length], ()):
+                if meets(text, glob):
+                    yield number
 
 
 def _lines(condition: Condition) -> Iterable[Condition]:
@@ -182,29 +200,21 @@ def _lines(condition: Condition) -> Iterable[Condition]:
     ]
 
 
-def _values(test: Test) -> list[Any] | None:
-    """The values that a test wants exactly, if it is one that wants exact values."""
-    match test:
-        case Equals(value=value):
-            return [value]
-        case Absent():
-            return [None]
-        case OneOf(tests=tests):
-            found = [_values(inner) for inner in tests]
-            if any(values is None for values in found):
-                return None
-            return [value for values in found for value in values or ()]
-        case _:
-            return None
+def _value(test: Test) -> Any:
+    return test.value if isinstance(test, Equals) else None
+
+
+def _literal(glob: str) -> str:
+    """What a text must begin with to be like the glob."""
+    for at, char in enumerate(glob):
+        if char in "*?[\\":
+            return glob[:at]
+    return glob
 
 
 def _key(value: Any) -> object:
     """A key, the same for values that are equal by the language: 5 and 5.0, not true and 1."""
     return (value,) if isinstance(value, bool) else value
-
-
-def _value_of(key: object) -> Any:
-    return key[0] if isinstance(key, tuple) else key
 
 
 def _mask(numbers: Iterable[int], count: int) -> int:

@@ -1,0 +1,35 @@
+"""`make bench`: all figures in one run, as a table; `python -m benchmarks quick` takes less."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Callable
+
+from benchmarks.parts import matching, sending
+from benchmarks.service import accepts, delivered, latency
+from benchmarks.table import Row, show
+
+
+def main() -> None:
+    quick = "quick" in sys.argv[1:]
+    began = time.perf_counter()
+    rows: list[Row] = []
+    figures: tuple[tuple[str, Callable[[], list[Row]]], ...] = (
+        ("sending", lambda: sending(200 if quick else 2_000)),
+        ("matching", matching),
+        ("accepting", lambda: accepts(2_000 if quick else 40_000)),
+        ("latency", latency),
+        ("delivering", lambda: delivered(1_000 if quick else 20_000)),
+    )
+    for name, work in figures:
+        sys.stderr.write(f"{name} ...\n")
+        rows += work()
+    print(show(rows))
+    took = time.perf_counter() - began
+    print(f"\nPython {platform.python_version()}, {took:.0f} s, one run; compare ratios.")
+
+
+if __name__ == "__main__":
+    main()
