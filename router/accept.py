@@ -47,7 +47,7 @@ async def accept(
     accepted = await ledger.accept(Draft(event, ruleset, len(routing.matched), routing.planned))
     metrics.received(source, event.trigger, "accepted" if routing.matched else "unmatched")
     for rule in routing.matched:
-        metrics.rule_matches.labels(rule).inc()
+        metrics.spoke(rule)
     for rule, text in routing.errors:
         metrics.rule_errors.labels(rule).inc()
         _log.error("rule_failed", event_id=accepted.event, rule=rule, reason=text)

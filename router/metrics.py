@@ -29,6 +29,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        self._children: dict[tuple[object, ...], Counter] = {}
         self.events = Counter(
             "router_events_received_total",
             "Events posted, by what became of them",
@@ -104,7 +105,19 @@ class Metrics:
     def received(self, source: str, trigger: str | None, outcome: str) -> None:
         """Count a posted event; `outcome` is accepted, unmatched or rejected."""
         label = "none" if trigger is None else trigger if trigger in TRIGGERS else "other"
-        self.events.labels(source, label, outcome).inc()
+        self._counter(self.events, source, label, outcome).inc()
+
+    def spoke(self, rule: str) -> None:
+        """Count a rule that spoke."""
+        self._counter(self.rule_matches, rule).inc()
+
+    def _counter(self, counter: Counter, *labels: str) -> Counter:
+        # prometheus_client finds a child under a lock, by joining its labels anew each time.
+        key = (counter, *labels)
+        found = self._children.get(key)
+        if found is None:
+            found = self._children[key] = counter.labels(*labels)
+        return found
 
     def waits(self, by_channel: dict[str, int]) -> None:
         """Set how many deliveries wait for each channel."""

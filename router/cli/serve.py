@@ -61,6 +61,9 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     from router.service import Service  # noqa: PLC0415
     from router.web.app import create_app  # noqa: PLC0415
 
+    # The writer and the senders wait for short moments only: with the usual 5 ms a busy event
+    # loop would keep each of them waiting after every commit and every answer.
+    sys.setswitchinterval(0.0005)
     redactor = Redactor(settings.secrets())
     set_up_logs(settings, redactor.scrub)
     try:

@@ -47,7 +47,11 @@ async def _answer(service: Service, scope: Scope, receive: Receive) -> Answer | 
         return _problem(503, "this process delivers; another one receives", _LATER)
     name, _, rest = _path(scope).partition("/")
     given = rest or None
-    headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+    headers = {
+        key.decode("latin-1"): value.decode("latin-1")
+        for key, value in scope["headers"]
+        if key in _READ
+    }
     source = service.rules.current.ruleset.sources.get(name)
     client = scope.get("client")
     address = client[0] if client else None
@@ -83,6 +87,12 @@ async def _accept(service: Service, source: str, body: bytes) -> Answer:
     return 202, {"event": receipt.event, "deliveries": receipt.deliveries}, {}
 
 
+_READ = frozenset(
+    {
+        *(b"authorization", b"content-length", b"x-router-secret"),
+        *(b"webhook-id", b"webhook-timestamp", b"webhook-signature"),
+    }
+)
 _LATER = {b"retry-after": b"5"}
 
 
