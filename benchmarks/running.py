@@ -22,7 +22,7 @@ HOOK = f"/hooks/bench/{SECRET}"
 RULES = """
 version: 1
 sources: {{ bench: {{ secret: {secret} }} }}
-channels: {{ sink: {{ webhook: {{ url: "http://127.0.0.1:{port}/" }}, concurrency: 8, paused: {paused} }} }}
+channels: {{ sink: {{ webhook: {{ url: "http://127.0.0.1:{port}/" }}, concurrency: 4, paused: {paused} }} }}
 rules:
   - {{ name: all, when: {{ trigger: "case_*" }}, notify: sink, title: "{{{{ case_id }}}}", body: "{{{{ case_name }}}}" }}
 """  # noqa: E501 - one rule is one line

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from apprise import AppriseAsset
 
-from router.delivery import smtp, wire
+from router.delivery import seam, smtp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ _logger.addHandler(logging.NullHandler())
 _logger.setLevel(logging.WARNING)
 _lock = threading.Lock()
 
-wire.install()
+seam.install()
 smtp.install()
 
 

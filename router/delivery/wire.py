@@ -1,9 +1,8 @@
-"""The first seam under apprise: every HTTP request goes through here.
+"""The wire: every HTTP request goes out here, and is recorded.
 
-All of apprise's plugins end in `requests.request`. It is replaced, once, by a function that sends
-over pooled urllib3 connections, follows no redirect, keeps no cookie, reads no proxy from the
-environment, ends at a total deadline, and records what happened. What is recorded, not what a
-plugin logs, says how a send ended.
+Over pooled urllib3 connections: no redirect is followed, no cookie kept, no proxy read from the
+environment, and all of it ends at a total deadline. What is recorded here, not what a plugin
+logs, says how a send ended.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
-import requests
-import requests.api
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -91,7 +88,6 @@ class Wire:
         self.unverified.check_hostname = False
         self.unverified.verify_mode = ssl.CERT_NONE
         self._pools = {True: _pools(self.tls), False: _pools(self.unverified)}
-        install()
 
     def recording(self, seconds: float) -> Recording:
         """Record what the block sends, for at most so many seconds."""
@@ -206,8 +202,21 @@ class _Noting:
         if self.sock is not None:  # type: ignore[attr-defined]
             current.socket = self.sock  # type: ignore[attr-defined]
         exchange.connected = exchange.sent = self.sock is not None  # type: ignore[attr-defined]
-        super().request(*arguments, **named)  # type: ignore[misc]
+        self._held: bytearray | None = bytearray()
+        try:
+            super().request(*arguments, **named)  # type: ignore[misc]
+        finally:
+            held, self._held = self._held, None
+        super().send(held)  # type: ignore[misc]
         exchange.connected = exchange.sent = True
+
+    def send(self, data: Any) -> None:
+        """Head and body of a request go out together: one call and one packet instead of two."""
+        held = getattr(self, "_held", None)
+        if held is None or not isinstance(data, bytes | bytearray):
+            super().send(data)  # type: ignore[misc]
+        else:
+            held += data
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
@@ -249,52 +258,3 @@ def _read(answer: urllib3.BaseHTTPResponse) -> bytes:
             answer.close()
             break
     return b"".join(parts)
-
-
-# --- the seam itself ---
-
-
-def install() -> None:
-    """Put ourselves under apprise; doing it again changes nothing."""
-    requests.api.request = _request
-    requests.request = _request
-
-
-def _request(method: str, url: str, **given: Any) -> requests.Response:
-    """Stand in for `requests.request`: the same answer, the same exceptions."""
-    wire = recorder().wire
-    body, headers, address = _prepared(method, url, given)
-    verify = given.get("verify", True) is not False
-    exchange = wire.send(method.upper(), address, body, headers, verify=verify)
-    if exchange.error is not None:
-        raise _as_requests(exchange.error) from exchange.error
-    answer = requests.Response()
-    answer.status_code = exchange.status or 0
-    answer._content = exchange.answer  # noqa: SLF001 - how requests itself fills it
-    answer.url = address
-    if exchange.retry_after is not None:
-        answer.headers["Retry-After"] = exchange.retry_after
-    return answer
-
-
-def _prepared(
-    method: str, url: str, given: Mapping[str, Any]
-) -> tuple[bytes | None, dict[str, str], str]:
-    data = given.get("data")
-    others = ("params", "auth", "files", "json", "cookies", "cert")
-    if isinstance(data, str | bytes) and not any(given.get(name) for name in others):
-        body = data.encode() if isinstance(data, str) else data
-        headers = {k: str(v) for k, v in (given.get("headers") or {}).items() if v is not None}
-        return body, headers, url
-    names = ("headers", "files", "data", "params", "auth", "cookies", "json")
-    made = requests.Request(method.upper(), url, **{n: given.get(n) for n in names}).prepare()
-    found = made.body.encode() if isinstance(made.body, str) else made.body
-    return found, dict(made.headers), str(made.url)
-
-
-def _as_requests(error: BaseException) -> requests.RequestException:
-    if isinstance(error, urllib3.exceptions.TimeoutError):
-        return requests.Timeout(error)
-    if isinstance(error, urllib3.exceptions.SSLError | ssl.SSLError):
-        return requests.exceptions.SSLError(error)
-    return requests.ConnectionError(error)

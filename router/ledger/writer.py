@@ -29,9 +29,10 @@ BATCH = 1024
 QUEUE = 20_000
 RETRY_AFTER = 1.0
 BUSY = 4
-LINGER = 0.001
-"""Seconds to wait for company when the last commit held more than BUSY orders: under load a
-shared commit saves more than the wait costs; alone, nothing waits."""
+LINGER = 0.002
+"""Seconds to wait for company when the last commit held more than BUSY orders (under load a
+shared commit saves more than the wait costs), or when what comes first is an attempt to be
+recorded, which nobody waits for. An event that comes alone waits for nothing."""
 
 
 class Hands(Protocol):
@@ -161,7 +162,7 @@ class Writer:
         batch: list[_Order] = []
         try:
             batch.append(self._queue.get(timeout=RETRY_AFTER if self._unrecorded else None))
-            if self._last > BUSY:
+            if self._last > BUSY or isinstance(batch[0], _Record):
                 time.sleep(LINGER)
             while len(batch) < BATCH:
                 batch.append(self._queue.get_nowait())

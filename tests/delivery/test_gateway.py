@@ -13,10 +13,10 @@ import requests
 
 from far_end import Answer, HttpFarEnd, SmtpFarEnd, text_of
 from router.delivery import ChannelError, Gateway, inspect
+from router.delivery.seam import _request
 from router.delivery.service import REFUSED_SCHEMES, schemes
 from router.delivery.slack import split
 from router.delivery.smtp import Controller
-from router.delivery.wire import _request
 from router.event import Event
 from router.message import Delivery, Message
 from router.rules import Channel
