@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from router.delivery import ChannelError, Gateway, inspect
+from router.delivery import ChannelError, Gateway, inspect, unusable
 from router.problem import Position, Problem, report
 from router.render import Renderer
 from router.route import RoutingTable
@@ -118,6 +118,12 @@ class Rules:
             if found.ruleset is None:
                 self.last = Loaded("broken", tuple(found.problems), found.files)
                 return self.last
+            faults = [] if self._settings.outbound == "capture" else _live_faults(found.ruleset)
+            if faults:
+                where = Position(self._settings.rules, 1, 1)
+                problems = [Problem(where, text) for text in faults]
+                self.last = Loaded("broken", (*found.problems, *problems), found.files)
+                return self.last
             same = self._current is not None and self._current.ruleset.hash == found.ruleset.hash
             try:
                 new = self._make(found.ruleset)
@@ -175,6 +181,16 @@ class Rules:
 
     def _read(self) -> Files:
         return read_files(self._settings.rules, self._settings.templates)
+
+
+def _live_faults(ruleset: Ruleset) -> list[str]:
+    """What is missing to really receive and send; capture mode does without."""
+    sources = [
+        f"source `{source.name}`: `secret` is empty; nobody could post"
+        for source in ruleset.sources.values()
+        if not any(source.secrets)
+    ]
+    return [*sources, *unusable(ruleset.channels)]
 
 
 def _words(force: InForce) -> Words:

@@ -137,6 +137,17 @@ def inspect(channel: Channel) -> list[str]:
     return []
 
 
+def unusable(channels: Mapping[str, Channel]) -> list[str]:
+    """Why channels could not really send, each in a sentence: an empty secret, most often."""
+    faults = []
+    for channel in channels.values():
+        try:
+            _sender(channel, capture=False)
+        except ChannelError as error:
+            faults.append(str(error))
+    return faults
+
+
 def _sender(channel: Channel, *, capture: bool) -> Sender:
     made: Sender = _SENDERS[channel.service](channel, capture=capture)
     return made

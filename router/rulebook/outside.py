@@ -11,11 +11,15 @@ from typing import Protocol
 from urllib.parse import quote
 
 _FORM = re.compile(r"\$(?:(\$)|\{([^{}]*)\})")
+PLACEHOLDER = "captured0captured0captured0cap"
+"""What stands for an empty value inside an address in capture mode, so that it keeps its form."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Outside(Protocol):
-    """Where values come from."""
+    """Where values come from. `stand_in` is put for an empty one inside an address."""
+
+    stand_in: str
 
     def value(self, inside: str) -> str:
         """The value for what stands in the braces; raises ValueError in words."""
@@ -35,6 +39,7 @@ class Environment:
         self._environment = environment
         self._read_file = read_file
         self._lenient = lenient
+        self.stand_in = PLACEHOLDER if lenient else ""
 
     def value(self, inside: str) -> str:
         if inside.startswith("file:"):
@@ -63,6 +68,8 @@ class Environment:
 
 class Nothing:
     """No values: what stands for them where only rules and templates matter."""
+
+    stand_in = "outside"
 
     def value(self, inside: str) -> str:
         return "outside"
@@ -96,7 +103,9 @@ def fill(text: str, outside: Outside, *, in_address: bool = False) -> str:
         if found[1]:
             return "$"
         value = outside.value(found[2])
-        return quote(value, safe="") if in_address and found.start() else value
+        if not in_address or not found.start():
+            return value
+        return quote(value, safe="") or outside.stand_in
 
     return _FORM.sub(put, text)
 

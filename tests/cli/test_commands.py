@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -188,6 +189,13 @@ def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "did you mean `rules`?" in done.stderr
     assert "Traceback" not in done.stderr
+    (tmp_path / "rules.yaml").write_text((ROOT / "rules.yaml").read_text(encoding="utf-8"))
+    shutil.copytree(ROOT / "templates", tmp_path / "templates")
+    done = run("serve", **settings)
+    assert done.returncode == 1
+    assert "source `atfinity`: `secret` is empty; nobody could post" in done.stderr
+    assert "channel `kyc-team`: `token` is empty" in done.stderr
+    assert "channel `compliance`: `password` is empty" in done.stderr
     done = run("serve", ROUTER_DATABASE_URL="sqlite:////nowhere/r.db")
     assert done.returncode == 1
     assert "there is no folder" in done.stderr
