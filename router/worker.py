@@ -125,9 +125,11 @@ class Worker:
         lane = self._lane(channel)
         lane.more = claim.more == "more"
         lane.blocked = claim.more == "blocked"
+        sooner = claim.next_due is not None and (lane.alarm is None or claim.next_due < lane.alarm)
         lane.alarm = claim.next_due
         self.take(claim.in_hand)
-        self._wake.set()
+        if sooner:
+            self._wake.set()
 
     def unwritten(self, what: str, reason: str) -> None:
         _log.error("ledger_unavailable", what=what, reason=reason)

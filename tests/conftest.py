@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import ssl
-import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
+from databases import fresh_database
 from running import Running
 
 if TYPE_CHECKING:
@@ -49,16 +49,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'router.db'}"
     return fresh_database(request.getfixturevalue("postgres"))
-
-
-def fresh_database(server: str) -> str:
-    """Create an empty database on a PostgreSQL server and return its address."""
-    import psycopg  # noqa: PLC0415 - only where PostgreSQL is asked for
-
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return server.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture
