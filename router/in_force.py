@@ -17,11 +17,14 @@ from router.problem import Position, Problem, report
 from router.render import Renderer
 from router.route import RoutingTable
 from router.rulebook import Files, build, read_files, rebuild
+from router.rules import Rule, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from router.event import Event
     from router.ledger import Ledger
+    from router.message import Message
     from router.rules import Ruleset
     from router.secret import Redactor
     from router.settings import Settings
@@ -44,6 +47,22 @@ class Words(msgspec.Struct, frozen=True):
     ruleset: Ruleset
     table: RoutingTable
     renderer: Renderer
+
+
+def say(force: InForce, words: Words, event: Event, rule: str, channel: str) -> Message:
+    """What a rule says to a channel about an event: its words, for the channel as it is now.
+
+    The channel must be in force. A rule that is gone is answered with the built-in words.
+    """
+    found = words.ruleset.rule(rule) or Rule(name=rule, when=None, targets=())
+    target = next((t for t in found.targets if t.channel == channel), Target(channel))
+    return words.renderer.render(
+        event=event,
+        rule=found,
+        target=target,
+        channel=force.ruleset.channels[channel],
+        format=force.gateway.format_of(channel),
+    )
 
 
 class Loaded(msgspec.Struct, frozen=True):

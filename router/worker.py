@@ -12,13 +12,13 @@ import threading
 from typing import TYPE_CHECKING
 
 from router.delivery import SEND_DEADLINE
+from router.in_force import say
 from router.lane import Lane
 from router.ledger import Claim, InHand, LedgerUnavailable, Tried
 from router.log import get_logger
 from router.message import Delivery, Message, Outcome
 from router.observe import observe
 from router.retry import Next, what_next
-from router.rules import Rule, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -245,15 +245,7 @@ class Worker:
 
     def _render(self, force: InForce, held: InHand) -> Message:
         words = self._rules.words(held.ruleset)
-        rule = words.ruleset.rule(held.rule) or Rule(name=held.rule, when=None, targets=())
-        target = next((t for t in rule.targets if t.channel == held.channel), Target(held.channel))
-        message = words.renderer.render(
-            event=held.event,
-            rule=rule,
-            target=target,
-            channel=force.ruleset.channels[held.channel],
-            format=force.gateway.format_of(held.channel),
-        )
+        message = say(force, words, held.event, held.rule, held.channel)
         if message.fault is not None:
             self._metrics.template_faults.labels(held.rule, message.rung).inc()
             _log.error("template_failed", delivery_id=held.id, rule=held.rule, reason=message.fault)

@@ -242,9 +242,9 @@ def _unused(draft: Draft, ruleset: Ruleset) -> Iterator[Problem]:
             yield Problem(where, f"channel `{name}` is used by no rule", (), "warning")
     named: set[str] = set()
     for tree in draft.trees:
-        blocks = [tree.data.get("defaults")] if isinstance(tree.data, dict) else []
-        blocks += tree.data.get("rules") or [] if isinstance(tree.data, dict) else []
-        for block in blocks:
+        data = tree.data if isinstance(tree.data, dict) else {}
+        rules = data.get("rules")
+        for block in [data.get("defaults"), *(rules if isinstance(rules, list) else [])]:
             given = block.get("notify") if isinstance(block, dict) else None
             for item in given if isinstance(given, list) else [given]:
                 named.add(str(item.get("channel") if isinstance(item, dict) else item))

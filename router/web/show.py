@@ -1,65 +1,30 @@
-"""How values are shown on a page: times, states, Slack's mark-up drawn as Slack draws it."""
+"""How values are shown on a page: times, states, reasons, bodies, addresses."""
 
 from __future__ import annotations
 
 import json
-import re
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-import msgspec
+from urllib.parse import urlencode
 
 from router.duration import show_duration
+from router.view import state_in_words, stored_event
 
 if TYPE_CHECKING:
-    from router.ledger import DeliveryRow
+    from collections.abc import Collection, Iterable, Mapping
+
+    from router.ledger import DeliveryRow, EventRow
+    from router.route import Decision
 
 LONGEST_BODY = 20_000
-_SPAN = re.compile(
-    r"<(?P<url>https?://[^|>\s]+)(?:\|(?P<label>[^>]*))?>|```(?P<block>.+?)```|`(?P<code>[^`\n]+)`"
-    r"|(?<!\w)\*(?P<bold>[^*\n]+)\*(?!\w)|(?<!\w)_(?P<italic>[^_\n]+)_(?!\w)"
-    r"|(?<!\w)~(?P<strike>[^~\n]+)~(?!\w)",
-    re.S,
-)
-_EMOJI = {
-    ":white_check_mark:": "\u2705",
-    ":no_entry:": "\u26d4",
-    ":arrow_right:": "\u27a1\ufe0f",
-    ":speech_balloon:": "\U0001f4ac",
-    ":page_facing_up:": "\U0001f4c4",
-    ":paperclip:": "\U0001f4ce",
-    ":checkered_flag:": "\U0001f3c1",
-    ":open_file_folder:": "\U0001f4c2",
-    ":pencil2:": "\u270f\ufe0f",
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_TONES = {
+    **dict.fromkeys(("sent", "matched"), "good"),
+    **dict.fromkeys(("failed", "error", "rejected"), "bad"),
+    **dict.fromkeys(("waits", "paused", "being sent", "to be sent", "possible repeat"), "busy"),
 }
-
-
-class Span(msgspec.Struct, frozen=True):
-    """A piece of a Slack text: how it is drawn, its words, and where a link leads."""
-
-    kind: str
-    text: str
-    url: str = ""
-
-
-def spans(text: str) -> list[Span]:
-    """mrkdwn as pieces of text; the template escapes each."""
-    for name, sign in _EMOJI.items():
-        text = text.replace(name, sign)
-    found: list[Span] = []
-    at = 0
-    for match in _SPAN.finditer(text):
-        if match.start() > at:
-            found.append(Span("text", _unescape(text[at : match.start()])))
-        kind = str(match.lastgroup)
-        if match["url"]:
-            label = match["label"] or match["url"]
-            found.append(Span("link", _unescape(label), _unescape(match["url"])))
-        else:
-            found.append(Span(kind, _unescape(match[kind])))
-        at = match.end()
-    found.append(Span("text", _unescape(text[at:])))
-    return found
+_INTEREST = {"matched": 0, "error": 1, "no match": 2, "not reached": 3, "parked": 4}
 
 
 def exact(at: float) -> str:
@@ -69,43 +34,90 @@ def exact(at: float) -> str:
 
 def machine(at: float) -> str:
     """Epoch seconds for a `datetime` attribute."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
 def ago(at: float, now: float) -> str:
-    """How long ago, or how long until."""
-    if at > now:
-        return f"in {show_duration(at - now)}"
-    return "just now" if now - at < 2 else f"{show_duration(now - at)} ago"
+    """How long ago, or how long until, in one unit; router.js says it the same way."""
+    seconds = abs(now - at)
+    if seconds < 2:
+        return "just now" if at <= now else "in a moment"
+    size, unit = next(known for known in _UNITS if seconds >= 2 * known[0] or known[0] == 1)
+    number = f"{seconds // size:.0f} {unit}"
+    return f"in {number}" if at > now else f"{number} ago"
 
 
-def state_word(row: DeliveryRow, now: float, *, paused: bool = False) -> str:
-    """The state of a delivery in one or two words."""
-    if row.state != "pending":
-        return row.state
-    if row.in_hand and row.due_at > now:
-        return "sending"
-    if paused:
+def state_word(row: DeliveryRow, now: float, paused: Collection[str]) -> str:
+    """The state of a delivery in a word or two; `paused` are the channels that rest."""
+    if row.state == "pending" and not row.in_hand and row.channel in paused:
         return "paused"
-    return "waiting"
+    return state_in_words(row, now)
 
 
-def why(row: DeliveryRow, now: float, *, paused: bool = False) -> str:
+def tone(word: str) -> str:
+    """The colour of a state or verdict: `good`, `bad`, `busy` (not at its end) or `quiet`."""
+    return _TONES.get(word, "quiet")
+
+
+def why(row: DeliveryRow, now: float, paused: Collection[str]) -> str:
     """Why a delivery is where it is, in a sentence; nothing if its state says all."""
-    if row.state != "pending":
+    if row.state != "pending" or row.in_hand:
         return row.reason or ""
-    if paused:
+    if row.channel in paused:
         return "its channel is paused in the rules"
-    if row.due_at > now and not row.in_hand:
-        return f"next attempt {ago(row.due_at, now)}: {row.reason}"
-    if row.in_hand:
+    if row.reason or row.due_at > now:
         return row.reason or ""
-    return row.reason or "an earlier message of the same case comes first, or the channel is busy"
+    return "an earlier message of the same case comes first, or the channel is busy"
+
+
+def waits_until(row: DeliveryRow, now: float, paused: Collection[str]) -> float | None:
+    """When a delivery is tried next (epoch seconds), if that is known and lies ahead."""
+    ahead = row.state == "pending" and row.due_at > now and not row.in_hand
+    return row.due_at if ahead and row.channel not in paused else None
 
 
 def took(row: DeliveryRow) -> str:
     """How long a delivery took, once it ended."""
     return "" if row.ended_at is None else show_duration(max(0.0, row.ended_at - row.created_at))
+
+
+def tally(rows: Iterable[DeliveryRow]) -> str:
+    """How many deliveries are in which state: `3 sent, 1 failed`."""
+    counted = Counter(row.state for row in rows)
+    return ", ".join(f"{number} {state}" for state, number in counted.items())
+
+
+def ticks(text: str) -> list[tuple[bool, str]]:
+    """A sentence in pieces: (whether it stood between backticks, the words)."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return [(False, text)]
+    return [(bool(at % 2), piece) for at, piece in enumerate(pieces) if piece]
+
+
+def case_facts(row: EventRow) -> dict[str, Any]:
+    """What a page says of an event's case; `url` is an http(s) address or None."""
+    found = stored_event(row)
+    fields = found.fields if found is not None else {}
+    url = fields.get("case_url")
+    return {
+        "name": fields.get("case_name"),
+        "process": fields.get("process_key"),
+        "before": fields.get("previous_state_key"),
+        "after": fields.get("current_state_key"),
+        "moved": "previous_state_key" in fields or "current_state_key" in fields,
+        "url": url if isinstance(url, str) and url.startswith(("https://", "http://")) else None,
+    }
+
+
+def by_interest(decisions: Iterable[Decision]) -> list[Decision]:
+    """Rules that spoke or failed first, then those that came near, then the others."""
+
+    def rank(decision: Decision) -> tuple[int, float]:
+        held = sum(check.holds for check in decision.checks)
+        return _INTEREST[decision.outcome], -held / max(1, len(decision.checks))
+
+    return sorted(decisions, key=rank)
 
 
 def pretty(body: bytes) -> tuple[str, bool]:
@@ -117,16 +129,17 @@ def pretty(body: bytes) -> tuple[str, bool]:
     return text[:LONGEST_BODY], len(text) > LONGEST_BODY
 
 
-def captured_text(captured: dict[str, Any]) -> str:
+def captured_text(captured: Mapping[str, Any]) -> str:
     """The request or mail that was kept instead of sent, as it would have gone out."""
-    if captured.get("kind") == "smtp":
-        to = ", ".join(captured.get("to") or ())
-        head = f"MAIL FROM:<{captured.get('from')}>  RCPT TO:<{to}>"
-        return f"{head}\n\n{captured.get('mime', '')}"
-    headers = "\n".join(f"{name}: {value}" for name, value in captured.get("headers", {}).items())
-    body, _ = pretty(str(captured.get("body", "")).encode())
-    return f"{captured.get('method')} {captured.get('url')}\n{headers}\n\n{body}"
+    if captured["kind"] == "smtp":
+        to = ", ".join(captured["to"] or ())
+        return f"MAIL FROM:<{captured['from']}>  RCPT TO:<{to}>\n\n{captured['mime']}"
+    headers = "\n".join(f"{name}: {value}" for name, value in captured["headers"].items())
+    body, _ = pretty(captured["body"].encode())
+    return f"{captured['method']} {captured['url']}\n{headers}\n\n{body}"
 
 
-def _unescape(text: str) -> str:
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+def address(given: Mapping[str, object], **changed: object) -> str:
+    """The address of the list with these filters, some of them changed; empty ones left out."""
+    kept = {name: value for name, value in {**given, **changed}.items() if value}
+    return f"/?{urlencode(kept)}" if kept else "/"

@@ -1,0 +1,72 @@
+"""Drawing a page: a template, what every page shows, and the files that go with it."""
+
+from __future__ import annotations
+
+import hashlib
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from router import __version__
+from router.duration import show_duration
+from router.event import TRIGGERS
+from router.ledger import STATES
+from router.render.page import page_renderer
+from router.web import show
+from router.web.mrkdwn import spans
+
+if TYPE_CHECKING:
+    from router.service import Service
+
+_HERE = Path(__file__).parent
+STATIC = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
+
+_render = page_renderer(
+    _HERE / "templates",
+    {
+        "version": __version__,
+        # In every address of a static file, so that it may be kept for ever.
+        "static": hashlib.sha256(b"".join(STATIC.values())).hexdigest()[:10],
+        "states": STATES,
+        "triggers": tuple(TRIGGERS),
+        "address": show.address,
+    },
+    {
+        "ago": show.ago,
+        "captured_text": show.captured_text,
+        "duration": show_duration,
+        "exact": show.exact,
+        "machine": show.machine,
+        "spans": spans,
+        "state_word": show.state_word,
+        "tally": show.tally,
+        "ticks": show.ticks,
+        "tone": show.tone,
+        "took": show.took,
+        "waits_until": show.waits_until,
+        "why": show.why,
+    },
+)
+_ALONE = {"now": None, "capture": False, "broken": "", "ruleset": None}
+
+
+def page(name: str, service: Service, **given: Any) -> str:
+    """A page within the frame that all pages share."""
+    rules = service.rules
+    ruleset = rules.current.ruleset
+    broken = rules.last.outcome == "broken"
+    common = {
+        "now": service.now(),
+        "capture": service.settings.outbound == "capture",
+        "broken": rules.last.report(service.settings.rules) if broken else "",
+        "ruleset": ruleset.hash,
+        "paused": {name for name, channel in ruleset.channels.items() if channel.paused},
+    }
+    return _render(name, {**common, **given})
+
+
+def error_page(status: int, title: str, advice: str) -> str:
+    """A page that says what went wrong and what to do; it needs nothing of the service."""
+    phrase = HTTPStatus(status).phrase
+    given = {"status": status, "phrase": phrase, "title": title, "advice": advice}
+    return _render("error.html.j2", {**_ALONE, **given})
