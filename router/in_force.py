@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from router.delivery import ChannelError, Gateway, inspect, unusable
+from router.ledger import LedgerUnavailable
 from router.problem import Position, Problem, report
 from router.render import Renderer
 from router.route import RoutingTable
@@ -150,7 +151,15 @@ class Rules:
                 problem = Problem(Position(self._settings.rules, 1, 1), str(error))
                 self.last = Loaded("broken", (*found.problems, problem), found.files)
                 return self.last
-            self._ledger.keep_ruleset(found.ruleset.hash, found.ruleset.files)
+            try:
+                self._ledger.keep_ruleset(found.ruleset.hash, found.ruleset.files)
+            except LedgerUnavailable as error:
+                new.gateway.close()
+                self._seen = ""  # to be tried again
+                text = f"these rules cannot be written down now: {error}"
+                problem = Problem(Position(self._settings.rules, 1, 1), text)
+                self.last = Loaded("broken", (*found.problems, problem), found.files)
+                return self.last
             self._swap(new)
             outcome: Literal["changed", "unchanged"] = "unchanged" if same else "changed"
             self.last = Loaded(outcome, tuple(found.problems), found.files)

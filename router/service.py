@@ -171,7 +171,11 @@ class Service:
     def _fail_removed(self) -> None:
         channels = list(self.rules.current.ruleset.channels)
         reason = "its channel is no longer in the rules"
-        failed = self.ledger.fail_removed(channels, reason)
+        try:
+            failed = self.ledger.fail_removed(channels, reason)
+        except LedgerUnavailable as error:
+            _log.error("ledger_unavailable", what="removed channels", reason=str(error))
+            return
         if failed:
             _log.warning("channel_removed", deliveries=failed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -86,3 +87,16 @@ def echo_json(value: Any) -> None:
     """Write a value as indented JSON."""
     plain = json.loads(msgspec.json.encode(value))
     click.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The socket to serve on; ends in words if it cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
+    listening.listen(2048)
+    return listening

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from router.cli.edge import fail, read_text, settings_now
+from router.cli.edge import fail, listen, read_text, settings_now
 
 if TYPE_CHECKING:
     import socket
@@ -64,14 +64,12 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     # The writer and the senders wait for short moments only: with the usual 5 ms a busy event
     # loop would keep each of them waiting after every commit and every answer.
     sys.setswitchinterval(0.0005)
+    sockets = sockets or [listen(settings)]
     redactor = Redactor(settings.secrets())
     set_up_logs(settings, redactor.scrub)
     try:
         service = Service(settings, os.environ, read_text, time.time, redactor, role)
     except (NoRules, LedgerError) as error:
         fail(redactor.scrub(str(error)))
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(service.serve(create_app(service), sockets))
-    except OSError as error:
-        fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(service.serve(create_app(service), sockets))

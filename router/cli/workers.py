@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from router.cli.edge import fail
+from router.cli.edge import listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ def run_workers(settings: Settings, count: int, run: Callable[[list[socket.socke
 
     Returns the exit status: 0 when all stopped as told.
     """
-    listening = _listen(settings)
+    listening = listen(settings)
     children: set[int] = set()
     stopping: list[int] = []
 
@@ -72,15 +72,3 @@ def _fork(run: Callable[[list[socket.socket]], None], listening: socket.socket) 
         code = end.code if isinstance(end.code, int) else 1
     finally:
         os._exit(code)
-
-
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-    except OSError as error:
-        fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
-    listening.listen(2048)
-    return listening

@@ -161,6 +161,11 @@ def _tell_fallbacks(connection: sa.Connection, engine: Engine, tried: Sequence[T
         deliveries.c.id.in_([t.delivery.id for t in told]), deliveries.c.state == "failed"
     )
     failed = set(connection.execute(ours).scalars())
+    already = sa.select(deliveries.c.fallback_of).where(
+        deliveries.c.event_id.in_([t.delivery.event.id for t in told]),
+        deliveries.c.fallback_of.is_not(None),
+    )
+    failed -= set(connection.execute(already).scalars())
     told = [t for t in told if t.delivery.id in failed]
     ids = engine.next_ids(connection, "deliveries", len(told))
     rows = []

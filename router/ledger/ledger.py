@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,7 @@ from router.ledger.claim import give_back, release
 from router.ledger.engine import Engine, LedgerError, open_engine
 from router.ledger.migrate import migrate
 from router.ledger.resend import fail_removed, resend
+from router.ledger.shapes import LedgerUnavailable
 from router.ledger.slots import Slots
 from router.ledger.writer import Hands, Writer
 
@@ -94,14 +96,26 @@ class Ledger:
         self._call(lambda connection: give_back(connection, self._engine, held, self._now()))
 
     def take_over(self) -> int:
-        """Make due what dead processes had in hand; returns how many deliveries."""
+        """Make due what dead processes had in hand; returns how many deliveries.
+
+        Raises LedgerUnavailable when the database does not answer.
+        """
         if self._slots is None:
             return 0
-        dead = self._slots.dead()
+        try:
+            dead = self._slots.dead()
+        except SQLAlchemyError as error:
+            self._revive()
+            raise LedgerUnavailable(_first_line(error)) from None
         if not dead:
             return 0
         now = self._now()
         return sum(self._call(lambda c, n=n: release(c, n, now)) for n in dead)  # type: ignore[misc]
+
+    def _revive(self) -> None:
+        if self._slots is not None:
+            with contextlib.suppress(SQLAlchemyError):  # the next look tries it again
+                self._slots.revive()
 
     def keep_ruleset(self, hash_: str, files: Mapping[str, str]) -> None:
         """Keep the files a ruleset was read from, under its hash."""

@@ -32,8 +32,7 @@ class Slots:
         self._files: dict[int, TextIO] = {}
         self._session: sa.Connection | None = None
         if not engine.sqlite:
-            self._session = engine.reading.connect()
-            self._session = self._session.execution_options(isolation_level="AUTOCOMMIT")
+            self._session = self._open()
         self.mine = next((n for n in range(SLOTS) if self._lock(n)), -1)
         if self.mine < 0:
             self.close()
@@ -48,15 +47,16 @@ class Slots:
                 free.append(number)
         return free
 
-    def alive(self) -> bool:
-        """Whether this process still holds its slot (a session to PostgreSQL may break)."""
-        if self._session is None:
-            return True
-        try:
-            self._session.exec_driver_sql("SELECT 1")
-        except sa.exc.DBAPIError:
-            return False
-        return True
+    def revive(self) -> None:
+        """Hold the slot again after the session to PostgreSQL broke.
+
+        Until then others may take this process for dead, and repeat (marked) what it has in hand.
+        """
+        if self._session is not None:
+            self._session.invalidate()
+            self._session.close()
+            self._session = self._open()
+            self._lock(self.mine)
 
     def close(self) -> None:
         for file in self._files.values():
@@ -65,6 +65,10 @@ class Slots:
         if self._session is not None:
             self._session.invalidate()
             self._session.close()
+
+    def _open(self) -> sa.Connection:
+        session = self._engine.reading.connect()
+        return session.execution_options(isolation_level="AUTOCOMMIT")
 
     def _others(self) -> list[int]:
         file = self._engine.file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -196,6 +197,13 @@ def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert "source `atfinity`: `secret` is empty; nobody could post" in done.stderr
     assert "channel `kyc-team`: `token` is empty" in done.stderr
     assert "channel `compliance`: `password` is empty" in done.stderr
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = run("serve", ROUTER_PORT=str(taken.getsockname()[1]), ROUTER_OUTBOUND="capture")
+        assert done.returncode == 1
+        assert "cannot listen on 127.0.0.1" in done.stderr
+        assert "Traceback" not in done.stderr
     done = run("serve", ROUTER_DATABASE_URL="sqlite:////nowhere/r.db")
     assert done.returncode == 1
     assert "there is no folder" in done.stderr

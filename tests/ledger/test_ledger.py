@@ -279,7 +279,7 @@ def test_a_living_process_takes_over_from_a_dead_one(database_url: str, clock: C
     accept(first, draft(1))
     assert second.take_over() == 0
     first.close()
-    assert second.take_over() == 1
+    assert wait_until(second.take_over) == 1  # PostgreSQL sees a closed session a moment later
     assert len(claim(second, living)) == 1
     second.close()
 
@@ -290,8 +290,7 @@ def test_a_fallback_is_made_with_the_failure_and_only_once(ledger: Ledger, hands
     record(ledger, held, "failed", fallback="other")
     record(ledger, held, "failed", fallback="other")
     found = ledger.deliveries(Filters(channel="other"))
-    assert [d.fallback_of for d in found] == [held.id] * len(found)
-    assert len(found) >= 1
+    assert [d.fallback_of for d in found] == [held.id]
 
 
 def test_a_resend_is_a_new_delivery_and_history_stays(ledger: Ledger, hands: Hands) -> None:
