@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import trustme
 import urllib3
 
@@ -118,7 +119,9 @@ def sending(count: int) -> list[Row]:
     port = _sink_in_a_process(context)
     with tempfile.TemporaryDirectory() as folder:
         bundle = str(Path(folder) / "ca.pem")
-        authority.cert_pem.write_to_path(bundle)
+        # What a real machine trusts: reading it anew for each send is what stock apprise pays for.
+        known = Path(certifi.where()).read_bytes() + authority.cert_pem.bytes()
+        Path(bundle).write_bytes(known)
         stock = _timed(_stock_apprise(port, bundle), max(20, count // 50))
         bare = _timed(_bare_client(port, bundle), count)
         ours = _timed(_ours(port, bundle), count)
@@ -153,11 +156,11 @@ def _sink_in_a_process(context: ssl.SSLContext) -> int:
 def _timed(work: Callable[[], Any], count: int) -> tuple[float, float]:
     for _ in range(3):
         work()
-    cpu, began = time.thread_time(), time.perf_counter()
+    cpu, began = time.process_time(), time.perf_counter()
     for _ in range(count):
         work()
     took = time.perf_counter() - began
-    return count / took, (time.thread_time() - cpu) / count * 1e6
+    return count / took, (time.process_time() - cpu) / count * 1e6
 
 
 def _stock_apprise(port: int, bundle: str) -> Callable[[], Any]:

@@ -12,18 +12,20 @@ from router.web.api import HANDLERS as API
 from router.web.guard import Guard
 from router.web.health import livez, metrics, readyz
 from router.web.pages import page_handlers
-from router.web.receiver import receiver
+from router.web.receiver import PREFIX, receive_event
 
 if TYPE_CHECKING:
+    from litestar.types import ASGIApp, Receive, Scope, Send
+
     from router.service import Service
 
 BODY = 1024 * 1024
 
 
-def create_app(service: Service) -> Litestar:
-    """Build the ASGI application around a service."""
-    return Litestar(
-        route_handlers=[receiver, livez, readyz, metrics, *API, *page_handlers()],
+def create_app(service: Service) -> ASGIApp:
+    """Build the ASGI application: hooks go to the receiver, all else to Litestar."""
+    pages = Litestar(
+        route_handlers=[livez, readyz, metrics, *API, *page_handlers()],
         middleware=[Guard()],
         exception_handlers=ANSWERS,
         state=State({"service": service}),
@@ -31,3 +33,11 @@ def create_app(service: Service) -> Litestar:
         logging_config=None,
         request_max_body_size=max(BODY, service.settings.max_body),
     )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith(PREFIX):
+            await receive_event(service, scope, receive, send)
+        else:
+            await pages(scope, receive, send)
+
+    return app

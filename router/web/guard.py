@@ -43,7 +43,6 @@ class Guard(ASGIMiddleware):
     """Lets a request in, or answers it; adds the security headers that a handler did not set."""
 
     scopes = (ScopeType.HTTP,)
-    exclude_path_pattern = ("^/hooks",)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         service: Service = scope["litestar_app"].state.service
