@@ -254,7 +254,8 @@ class Worker:
     def _done(self, lane: Lane) -> None:
         with lane.lock:
             lane.held -= 1
-            claim = lane.blocked or (lane.more and lane.held <= IN_HAND // 2)
+            # A claim looks through what waits: it is worth more once there is room for many.
+            claim = (lane.blocked or lane.more) and lane.held <= IN_HAND // 2
         if claim and not self._stopping.is_set():
             self._ledger.claim(lane.channel)
 
