@@ -13,7 +13,7 @@ from router.log import get_logger
 if TYPE_CHECKING:
     from router.ledger import Ledger
     from router.metrics import Metrics
-    from router.route import RoutingTable
+    from router.route import Routing, RoutingTable
 
 _log = get_logger()
 
@@ -44,7 +44,7 @@ async def accept(
         _log.warning("event_rejected", event_id=accepted.event, source=source, reason=str(fault))
         return Receipt(accepted.event, 0, str(fault))
     routing = table.route(event)
-    accepted = await ledger.accept(Draft(event, ruleset, len(routing.matched), routing.planned))
+    accepted = await ledger.accept(_draft(event, ruleset, routing))
     metrics.received(source, event.trigger, "accepted" if routing.matched else "unmatched")
     for rule in routing.matched:
         metrics.spoke(rule)
@@ -61,3 +61,7 @@ async def accept(
         deliveries=accepted.deliveries,
     )
     return Receipt(accepted.event, accepted.deliveries)
+
+
+def _draft(event: Event, ruleset: str, routing: Routing) -> Draft:
+    return Draft(event, ruleset, len(routing.matched), routing.planned, cancels=routing.cancels)

@@ -49,6 +49,9 @@ NULLABLE_FIELDS: Final = frozenset(
     }
 )
 
+OWN: Final = "router"
+"""The source of what the router tells about itself; no rule is asked about it."""
+
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _decode = msgspec.json.Decoder().decode
@@ -78,6 +81,12 @@ class Event(msgspec.Struct, frozen=True):
             if (value := self.fields.get(name)) not in (None, ""):
                 return _plain(value)
         return None
+
+    @property
+    def case_id(self) -> str | None:
+        """atfinity's own id of the case."""
+        value = self.fields.get("case_id")
+        return None if value in (None, "") else _plain(value)
 
     @property
     def case_key(self) -> str | None:

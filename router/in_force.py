@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from router.delivery import ChannelError, Gateway, inspect, unusable
+from router.event import OWN
 from router.ledger import LedgerUnavailable
 from router.problem import Position, Problem, report
-from router.render import Renderer
+from router.render import ONCE, Occasion, Renderer
 from router.route import RoutingTable
 from router.rulebook import Files, build, read_files, rebuild
 from router.rules import Rule, Target
@@ -50,19 +51,33 @@ class Words(msgspec.Struct, frozen=True):
     renderer: Renderer
 
 
-def say(force: InForce, words: Words, event: Event, rule: str, channel: str) -> Message:
+def say(
+    force: InForce,
+    words: Words,
+    event: Event,
+    rule: str,
+    channel: str,
+    occasion: Occasion = ONCE,
+) -> Message:
     """What a rule says to a channel about an event: its words, for the channel as it is now.
 
-    The channel must be in force. A rule that is gone is answered with the built-in words.
+    The channel must be in force. A rule that is gone is answered with the built-in words. What
+    the router tells about itself brings its words along.
     """
-    found = words.ruleset.rule(rule) or Rule(name=rule, when=None, targets=())
-    target = next((t for t in found.targets if t.channel == channel), Target(channel))
+    if event.source == OWN:
+        own = Rule(name=rule, when=None, targets=(), severity="warning")
+        found = msgspec.structs.replace(own, title="{{ event.title }}", body="{{ event.text }}")
+    else:
+        found = words.ruleset.rule(rule) or Rule(name=rule, when=None, targets=())
+    targets = [*found.targets, *(t for step in found.escalate for t in step.targets)]
+    target = next((t for t in targets if t.channel == channel), Target(channel))
     return words.renderer.render(
         event=event,
         rule=found,
         target=target,
         channel=force.ruleset.channels[channel],
         format=force.gateway.format_of(channel),
+        occasion=occasion,
     )
 
 
@@ -118,6 +133,11 @@ class Rules:
         if self._current is None:
             raise AssertionError("no rules were put in force")
         return self._current
+
+    @property
+    def retention(self) -> float:
+        """Seconds that history is kept."""
+        return self._settings.retention
 
     def changed_on_disk(self) -> bool:
         """Whether the files differ from those last read, by their content."""

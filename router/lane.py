@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import threading
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from router.ledger import InHand
+
+if TYPE_CHECKING:
+    from router.rules import Rate
 
 
 class Lane:
@@ -19,8 +23,9 @@ class Lane:
         self.idle = 0
         self.threads: list[threading.Thread] = []
         self.more = False  # more is due than was claimed
-        self.blocked = False  # something due waits for an earlier one of its case
-        self.alarm: float | None = None
+        self.rests = False  # it fails, and one delivery at a time probes
+        self.alarm: float | None = None  # when to claim again
+        self._arrival = 0.0
 
     def empty(self) -> list[InHand]:
         """Take out what is not yet begun."""
@@ -32,3 +37,18 @@ class Lane:
                 return taken
             if held is not None:
                 taken.append(held)
+
+    def spacing(self, rate: Rate | None, now: float) -> float:
+        """Seconds until the next send may begin, which is then counted as begun.
+
+        The ledger keeps the rate over all processes; this keeps the moments themselves apart,
+        however late a thread gets to run.
+        """
+        if rate is None:
+            return 0.0
+        with self.lock:
+            ahead = (rate.burst - 1) * rate.spacing
+            arrival = min(self._arrival, now + ahead + rate.spacing)  # a clock that was set back
+            begin = max(now, arrival - ahead)
+            self._arrival = max(arrival, begin) + rate.spacing
+        return begin - now

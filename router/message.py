@@ -44,7 +44,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     `key` is the same for every attempt, so that a far end can tell a repeat. `attempt` counts
     from 1. `possible_repeat` is true when an earlier attempt may have arrived. `thread` is what
-    the far end called the thread of this case on this channel, if it told.
+    the far end called the thread of this case on this channel, if it told. A digest has the
+    `events` that it lists; `event` is the last of them.
     """
 
     id: int
@@ -55,6 +56,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     possible_repeat: bool = False
     thread: str | None = None
+    events: tuple[Event, ...] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,21 +14,26 @@ if TYPE_CHECKING:
 
 
 class Next(msgspec.Struct, frozen=True):
-    """What the delivery becomes; `due_at` (epoch seconds) when it is pending."""
+    """What the delivery becomes.
+
+    `again_at` (epoch seconds) is when the far end may be tried again, for outcomes that may pass:
+    by this delivery when it is pending, by others when it has failed for good.
+    """
 
     state: Literal["pending", "sent", "failed"]
     reason: str | None = None
-    due_at: float | None = None
+    again_at: float | None = None
 
 
 def what_next(
-    outcome: Outcome, retry: Retry, *, attempt: int, created_at: float, now: float, luck: float
+    outcome: Outcome, retry: Retry, *, attempt: int, moment: float, now: float, luck: float
 ) -> Next:
     """Decide what follows from the outcome of the attempt with this number (from 1).
 
     The wait doubles from `retry.first` to `retry.at_most`; `luck` (0 to 1) takes up to half of it
     away, so that many that failed together do not come back together. A far end that asks for
-    longer gets it. What would fall outside `retry.budget` has failed for good.
+    longer gets it. What would fall outside `retry.budget`, counted from the `moment` at which the
+    delivery was first due, has failed for good.
     """
     if outcome.kind == "delivered":
         return Next("sent")
@@ -36,8 +41,15 @@ def what_next(
         return Next("failed", outcome.detail)
     steps = min(attempt - 1, 40)
     wait = min(retry.first * 2**steps, retry.at_most) * (1 - luck / 2)
-    due_at = now + max(wait, outcome.retry_after or 0.0)
-    if due_at > created_at + retry.budget:
-        budget = show_duration(retry.budget)
-        return Next("failed", f"gave up after {budget} and {attempt} attempts: {outcome.detail}")
-    return Next("pending", outcome.detail, due_at)
+    asked = outcome.retry_after or 0.0
+    again_at = now + max(wait, asked)
+    if again_at <= moment + retry.budget:
+        return Next("pending", outcome.detail, again_at)
+    budget = show_duration(retry.budget)
+    if asked > retry.budget:
+        asks = show_duration(asked)
+        told = f"it asks to wait {asks}, longer than it is tried ({budget}): {outcome.detail}"
+    else:
+        tries = "1 attempt" if attempt == 1 else f"{attempt} attempts"
+        told = f"gave up after {tries}; it is tried for {budget}: {outcome.detail}"
+    return Next("failed", told, again_at)

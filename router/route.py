@@ -9,27 +9,25 @@ import msgspec
 from router.condition import AllOf, AnyOf, Condition, If, Not
 from router.match import Check, Index, evaluate
 from router.render.expression import compile_expression
+from router.timing import Gone, Planned, Terms, plan, terms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from router.event import Event
     from router.rules import Rule, Ruleset
 
 
-class Planned(msgspec.Struct, frozen=True):
-    """A delivery that a decision makes: this rule's words, to this channel."""
-
-    rule: str
-    channel: str
-
-
 class Routing(msgspec.Struct, frozen=True):
-    """What an event causes: the rules that speak, their deliveries, and the rules that failed."""
+    """What an event causes: the rules that speak, their deliveries, and the rules that failed.
+
+    `cancels` are the rules whose waiting messages about this case are not to be said any more.
+    """
 
     matched: tuple[str, ...]
     planned: tuple[Planned, ...]
     errors: tuple[tuple[str, str], ...] = ()
+    cancels: tuple[str, ...] = ()
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -53,16 +51,23 @@ class RoutingTable:
 
     def __init__(self, ruleset: Ruleset) -> None:
         self.ruleset = ruleset
-        conditions = [rule.when if rule.enabled else None for rule in ruleset.rules]
-        sources = {source for when in conditions if when for source in _expressions(when)}
+        rules = ruleset.rules
+        conditions = [rule.when if rule.enabled else None for rule in rules]
+        ending = [rule.unless if rule.enabled else None for rule in rules]
+        silent = [rule.unmatched for rule in rules]
+        every = [when for when in (*conditions, *ending, *silent) if when is not None]
+        sources = {source for when in every for source in _expressions(when)}
         self._expressions = {source: compile_expression(source) for source in sources}
         self._index = Index(conditions, self._expressions)
-        self._otherwise = [r for r in ruleset.rules if r.enabled and r.when is None]
-        self._planned = {rule.name: _plan(rule) for rule in ruleset.rules}
+        self._ending = Index(ending, self._expressions) if any(ending) else None
+        self._otherwise = [r for r in rules if r.enabled and r.when is None]
+        self._by_name = {rule.name: rule for rule in rules}
+        self._at_once = {rule.name: plan(rule, None) for rule in rules if not _timed(rule)}
 
     def route(self, event: Event) -> Routing:
         """Return what the event causes. The same event and ruleset give the same routing."""
-        found = self._index.match(_fields(event))
+        fields = _fields(event)
+        found = self._index.match(fields)
         rules = self.ruleset.rules
         speaking: list[Rule] = []
         last = len(rules)
@@ -73,9 +78,36 @@ class RoutingTable:
                 break
         errors = tuple((rules[n].name, text) for n, text in found.errors.items() if n < last)
         if not speaking:
-            speaking = _until_stop(self._otherwise)
-        planned = tuple(p for rule in speaking for p in self._planned[rule.name])
-        return Routing(tuple(rule.name for rule in speaking), planned, errors)
+            speaking = _until_stop([r for r in self._otherwise if self._may(r, fields)])
+        planned: list[Planned] = []
+        for rule in speaking:
+            planned += self._at_once.get(rule.name) or plan(rule, event)
+        cancels: tuple[str, ...] = ()
+        if self._ending is not None:
+            ended = self._ending.match(fields)
+            cancels = tuple(rules[number].name for number in ended.rules)
+            errors += tuple((rules[n].name, f"`unless`: {t}") for n, t in ended.errors.items())
+        matched = tuple(rule.name for rule in speaking if rule.unmatched is None)
+        return Routing(matched, tuple(planned), errors, cancels)
+
+    def terms(self, event: Event, planned: Planned) -> Terms | Gone:
+        """What holds for a delivery whose moment has come, by the rules as they are now."""
+        rule = self._by_name.get(planned.rule)
+        if rule is None:
+            return Gone(f"rule `{planned.rule}` is no longer in the rules")
+        if not rule.enabled:
+            return Gone(f"rule `{rule.name}` is parked")
+        return terms_of(rule, event, planned)
+
+    def closed_until(self, rule: str, now: float) -> tuple[float, str] | None:
+        """Until when a rule may not speak now, and why; None if it may."""
+        found = self._by_name.get(rule)
+        if found is None or found.hours is None or found.hours.drop:
+            return None
+        opens = found.hours.calendar.next_open(now)
+        if opens is None or opens <= now:
+            return None
+        return opens, f"{found.hours.calendar.name} is closed"
 
     def explain(self, event: Event) -> tuple[Decision, ...]:
         """Return every rule's decision with its reason, in the order of the rules."""
@@ -93,7 +125,7 @@ class RoutingTable:
             if not rule.enabled:
                 decisions[rule.name] = Decision(rule.name, "parked", "the rule is not enabled")
             elif rule.when is None:
-                decisions[rule.name] = decision = _otherwise(rule, spoke, stopped)
+                decisions[rule.name] = decision = self._remaining(rule, fields, spoke, stopped)
                 if decision.matched and rule.stop:
                     stopped = rule.name
         return tuple(decisions[rule.name] for rule in self.ruleset.rules)
@@ -109,29 +141,44 @@ class RoutingTable:
         )
         return Decision(rule.name, outcome, verdict.reason, verdict.checks)
 
+    def _remaining(
+        self, rule: Rule, fields: dict[str, Any], spoke: str | None, stopped: str | None
+    ) -> Decision:
+        if spoke is not None:
+            return Decision(rule.name, "no match", f"rule `{spoke}` spoke")
+        if rule.unmatched is not None:
+            return self._decide(rule, rule.unmatched, fields, stopped)
+        if stopped is not None:
+            return Decision(rule.name, "not reached", f"rule `{stopped}` stopped the list")
+        return Decision(rule.name, "matched", "no other rule spoke")
+
+    def _may(self, rule: Rule, fields: dict[str, Any]) -> bool:
+        if rule.unmatched is None:
+            return True
+        return evaluate(rule.unmatched, fields, self._expressions).answer == "match"
+
 
 def _fields(event: Event) -> dict[str, Any]:
     return {**event.fields, "source": event.source}
 
 
-def _plan(rule: Rule) -> tuple[Planned, ...]:
-    channels = dict.fromkeys(target.channel for target in rule.targets)
-    return tuple(Planned(rule.name, channel) for channel in channels)
+def _timed(rule: Rule) -> bool:
+    return bool(
+        rule.after
+        or rule.hours
+        or rule.throttle
+        or rule.digest
+        or rule.dedupe
+        or rule.remind
+        or rule.escalate
+    )
 
 
-def _until_stop(rules: list[Rule]) -> list[Rule]:
+def _until_stop(rules: Sequence[Rule]) -> list[Rule]:
     for number, rule in enumerate(rules):
         if rule.stop:
-            return rules[: number + 1]
-    return rules
-
-
-def _otherwise(rule: Rule, spoke: str | None, stopped: str | None) -> Decision:
-    if spoke is not None:
-        return Decision(rule.name, "no match", f"rule `{spoke}` spoke")
-    if stopped is not None:
-        return Decision(rule.name, "not reached", f"rule `{stopped}` stopped the list")
-    return Decision(rule.name, "matched", "no other rule spoke")
+            return list(rules[: number + 1])
+    return list(rules)
 
 
 def _expressions(condition: Condition) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from router.calendar import Calendar
 from router.condition import Condition
 from router.message import Severity
 from router.problem import Position
@@ -30,6 +31,22 @@ class Retry(msgspec.Struct, frozen=True):
     at_most: float = 3600.0
 
 
+class Rate(msgspec.Struct, frozen=True):
+    """How many messages a channel takes: one per `interval` seconds, `burst` at once after a rest.
+
+    With `gather`, what is more than the rate can carry goes as one message that lists it.
+    """
+
+    interval: float
+    burst: int = 1
+    gather: bool = False
+
+    @property
+    def spacing(self) -> float:
+        """Seconds between two messages: a little more, since clocks and networks jitter."""
+        return self.interval * 1.02
+
+
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """A named place messages go: exactly one recipient of one service.
 
@@ -41,6 +58,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     service: Literal["slack", "email", "teams", "webhook", "url"]
     options: dict[str, Any]
     retry: Retry = Retry()
+    rate: Rate | None = None
     fallback: str | None = None
     concurrency: int = 4
     hide: frozenset[str] = frozenset()
@@ -55,8 +73,53 @@ class Target(msgspec.Struct, frozen=True):
     template: str | None = None
 
 
+class Hours(msgspec.Struct, frozen=True):
+    """Say it while the calendar is open; outside, wait until it opens, or `drop` it."""
+
+    calendar: Calendar
+    drop: bool = False
+
+
+class Throttle(msgspec.Struct, frozen=True):
+    """Say it once in so many seconds, for each set of values of the fields `by`."""
+
+    once_per: float
+    by: tuple[str, ...] = ()
+
+
+class Digest(msgspec.Struct, frozen=True):
+    """Collect, for each set of values of the fields `by`, then say it in one message.
+
+    It closes `every` seconds after what it begins with, or at a time of day (`at`, in minutes)
+    on the days that `calendar` is open.
+    """
+
+    every: float | None
+    at: int | None
+    calendar: Calendar
+    by: tuple[str, ...] = ()
+
+
+class Remind(msgspec.Struct, frozen=True):
+    """Say it again every so many seconds, `at_most` so often (None: until it is cancelled)."""
+
+    every: float
+    at_most: int | None = None
+
+
+class Escalation(msgspec.Struct, frozen=True):
+    """Tell these as well if it is still so after so many seconds."""
+
+    after: float
+    targets: tuple[Target, ...]
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """When this is so, tell them that. `when` is None for the rule that speaks otherwise."""
+    """When this is so, tell them that.
+
+    `when` is None for the rule that speaks otherwise; it may have a condition all the same
+    (`unmatched`). Times are in seconds; with `calendar` they are seconds of its open time.
+    """
 
     name: str
     when: Condition | None
@@ -67,7 +130,32 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity | None = None
     stop: bool = False
     enabled: bool = True
+    unmatched: Condition | None = None
+    after: float = 0.0
+    calendar: Calendar | None = None
+    unless: Condition | None = None
+    hours: Hours | None = None
+    throttle: Throttle | None = None
+    digest: Digest | None = None
+    dedupe: float | None = None
+    remind: Remind | None = None
+    escalate: tuple[Escalation, ...] = ()
     position: Position | None = None
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """What the router tells about itself, and to whom.
+
+    `about` is the name of a channel, source or rule, or `any`. `wait` is in seconds; for a silent
+    source they are seconds of the calendar's open time where there is one.
+    """
+
+    name: str
+    kind: Literal["channel_failing", "silent_source", "template_error"]
+    about: str
+    targets: tuple[Target, ...]
+    wait: float = 0.0
+    calendar: Calendar | None = None
 
 
 class Ruleset(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +172,7 @@ class Ruleset(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     templates: dict[str, str]
     files: dict[str, str]
+    watches: tuple[Watch, ...] = ()
 
     def rule(self, name: str) -> Rule | None:
         return next((rule for rule in self.rules if rule.name == name), None)

@@ -76,16 +76,18 @@ class Service:
         """Accept a posted body of a source; raises LedgerUnavailable if it is not on disk."""
         table = self.rules.current.table
         now = self.now()
-        return await accept(
+        receipt = await accept(
             body, source, table=table, ledger=self.ledger, metrics=self.metrics, now=now
         )
+        self.worker.heard(source, now)
+        return receipt
 
     async def reload(self) -> Loaded:
         """Read the rules again, and put them in force if they are sound."""
         loaded = await asyncio.to_thread(self.rules.load)
         self._tell(loaded)
         if loaded.outcome == "changed":
-            await asyncio.to_thread(self._fail_removed)
+            await asyncio.to_thread(self._end_removed)
             self.worker.wake()
         return loaded
 
@@ -108,7 +110,7 @@ class Service:
         """Begin to write, claim and send."""
         self.ledger.start(None if self.role == "receive" else self.worker)
         self._tell(self.rules.last)
-        self._fail_removed()
+        self._end_removed()
         if self.role != "receive":
             self.worker.start()
 
@@ -168,16 +170,21 @@ class Service:
             await asyncio.sleep(LOOK)
             await self.reload()
 
-    def _fail_removed(self) -> None:
-        channels = list(self.rules.current.ruleset.channels)
-        reason = "its channel is no longer in the rules"
+    def _end_removed(self) -> None:
+        """Fail what waits for channels that are gone; cancel what rules that are gone would say."""
+        ruleset = self.rules.current.ruleset
         try:
-            failed = self.ledger.fail_removed(channels, reason)
+            failed = self.ledger.fail_removed(
+                list(ruleset.channels), "its channel is no longer in the rules"
+            )
+            cancelled = self.ledger.cancel_removed([rule.name for rule in ruleset.rules])
         except LedgerUnavailable as error:
             _log.error("ledger_unavailable", what="removed channels", reason=str(error))
             return
         if failed:
             _log.warning("channel_removed", deliveries=failed)
+        if cancelled:
+            _log.warning("rule_removed", deliveries=cancelled)
 
     def _tell(self, loaded: Loaded) -> None:
         sound = loaded.outcome != "broken"

@@ -7,32 +7,33 @@ room for it. The order of one case's deliveries on a channel is the ledger's bus
 
 from __future__ import annotations
 
-import random
 import threading
+import time
 from typing import TYPE_CHECKING
 
+from router.attempt import Attempts
+from router.chores import Chores
 from router.delivery import SEND_DEADLINE
-from router.in_force import say
 from router.lane import Lane
-from router.ledger import Claim, InHand, LedgerUnavailable, Tried
+from router.ledger import Claim, InHand, LedgerUnavailable
 from router.log import get_logger
-from router.message import Delivery, Message, Outcome
 from router.observe import observe
-from router.retry import Next, what_next
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from router.in_force import InForce, Rules
+    from router.in_force import Rules
     from router.ledger import Ledger
     from router.metrics import Metrics
+    from router.rules import Rate
 
 IN_HAND = 64
 """Deliveries of one channel in hand at most: with four threads and the longest send, the last of
 them still begins within its lease."""
 MARGIN = 5.0
 POLL = 0.5
-REMOVED = "channel `{}` is no longer in the rules"
+LOOK = 5.0
+"""Seconds after which to look for timers again, whatever is known of the next."""
 
 _log = get_logger()
 
@@ -52,11 +53,18 @@ class Worker:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._clock = threading.Thread(target=self._watch, name="worker-clock", daemon=True)
+        self._moment = 0.0  # of the next timer
+        self._chores = Chores(ledger, rules, metrics, now)
+        self._attempts = Attempts(ledger, rules, metrics, self._chores.watch, now)
         self.beat = now()
 
     def start(self) -> None:
         """Begin to claim."""
         self._clock.start()
+
+    def heard(self, source: str, at: float) -> None:
+        """An event of the source was accepted."""
+        self._chores.watch.heard(source, at)
 
     def wake(self) -> None:
         """Look at once for what is due (the rules changed, or another process wrote)."""
@@ -76,9 +84,9 @@ class Worker:
         for lane in lanes:
             for _ in lane.threads:
                 lane.queue.put(None)
-        deadline = self._now() + drain
+        deadline = time.monotonic() + drain
         for thread in threads:
-            thread.join(max(0.0, deadline - self._now()))
+            thread.join(max(0.0, deadline - time.monotonic()))
         # What a commit handed over while the lanes were being emptied.
         self._give_back([held for lane in lanes for held in lane.empty()])
         return sum(thread.is_alive() for thread in threads)
@@ -95,7 +103,13 @@ class Worker:
 
     def free(self, channel: str) -> int:
         lane = self._lane(channel)
-        return 0 if lane.more or lane.blocked else self.room(channel)
+        if lane.more or lane.rests or self.rate(channel) is not None:
+            return 0
+        return self.room(channel)
+
+    def rate(self, channel: str) -> Rate | None:
+        known = self._rules.current.ruleset.channels.get(channel)
+        return None if known is None else known.rate
 
     def take(self, in_hand: Sequence[InHand]) -> None:
         for delivery in in_hand:
@@ -121,13 +135,19 @@ class Worker:
         if self.room(channel):
             self._ledger.claim(channel)
 
+    def later(self, moment: float) -> None:
+        if moment < self._moment:
+            self._moment = moment
+            self._wake.set()
+
     def claimed(self, channel: str, claim: Claim) -> None:
         lane = self._lane(channel)
-        lane.more = claim.more == "more"
-        lane.blocked = claim.more == "blocked"
+        lane.more, lane.rests = claim.more, claim.rests
         sooner = claim.next_due is not None and (lane.alarm is None or claim.next_due < lane.alarm)
         lane.alarm = claim.next_due
         self.take(claim.in_hand)
+        if claim.more and self.room(channel):
+            self._ledger.claim(channel)
         if sooner:
             self._wake.set()
 
@@ -137,39 +157,47 @@ class Worker:
     # --- the clock's thread ---
 
     def _watch(self) -> None:
-        taken_over = 0.0
+        polled = 0.0
         while not self._stopping.is_set():
             self.beat = now = self._now()
-            for channel in self._rules.current.ruleset.channels:
-                if self.room(channel):
-                    self._ledger.claim(channel)
-            if now - taken_over > 1.0:
-                taken_over = now
-                self._take_over()
-            self._sleep()
+            try:
+                self._fire(now)
+                if not 0 <= now - polled < POLL:
+                    polled = now
+                    self._chores.step(now)
+                    self._claim(self._rules.current.ruleset.channels)
+            except LedgerUnavailable as error:
+                _log.error("ledger_unavailable", reason=str(error))
+                self._moment = now + POLL
+            self._claim([c for c, lane in list(self._lanes.items()) if _rings(lane, now)])
+            self._sleep(polled + POLL)
 
-    def _sleep(self) -> None:
-        """Wait until the next delivery is due, the poll's time is over, or somebody calls."""
-        end = self._now() + POLL
+    def _fire(self, now: float) -> None:
+        while self._moment <= now and not self._stopping.is_set():
+            fired = self._ledger.fire(self._rules.current.table.terms)
+            # Another process may have written an earlier one and be gone.
+            self._moment = min(fired.next_moment or now + LOOK, now + LOOK)
+            self._claim(fired.channels)
+
+    def _claim(self, channels: Iterable[str]) -> None:
+        for channel in channels:
+            lane = self._lane(channel)
+            lane.alarm = None
+            if self.room(channel):
+                self._ledger.claim(channel)
+            else:
+                lane.more = True  # to be claimed when there is room
+
+    def _sleep(self, end: float) -> None:
+        """Wait until something is due, the poll's time is over, or somebody calls."""
         while not self._stopping.is_set():
             alarms = [lane.alarm for lane in list(self._lanes.values()) if lane.alarm is not None]
-            wait = min([end, *alarms]) - self._now()
-            if wait <= 0:
-                for lane in list(self._lanes.values()):
-                    if lane.alarm is not None and lane.alarm <= self._now():
-                        lane.alarm = None
+            now = self._now()
+            wait = min([end, self._moment, *alarms]) - now
+            if wait <= 0 or wait > POLL:  # over, or the clock was set back
                 return
             if self._wake.wait(wait):
                 self._wake.clear()
-
-    def _take_over(self) -> None:
-        try:
-            released = self._ledger.take_over()
-        except LedgerUnavailable as error:
-            _log.error("ledger_unavailable", reason=str(error))
-            return
-        if released:
-            _log.warning("taken_over", deliveries=released)
 
     # --- a lane's threads ---
 
@@ -184,86 +212,45 @@ class Worker:
                 return
             if delivery.lease - self._now() < SEND_DEADLINE + MARGIN:
                 self._give_back([delivery])
-                self._done(lane)
+            elif not self._hold(delivery) and self._pace(lane, delivery):
+                tried = self._attempts.make(delivery)
+                self._ledger.record(tried, lambda: self._done(lane))
+                observe(tried, self._metrics, self._now())
                 continue
-            self._send(lane, delivery)
+            self._done(lane)
 
-    def _send(self, lane: Lane, held: InHand) -> None:
-        at = self._now()
-        force = self._rules.current
-        message = held.message
-        try:
-            message, outcome = self._deliver(force, held)
-        except Exception:  # noqa: BLE001 - it is logged in full, and the delivery is tried again
-            _log.exception("delivery_fault", delivery_id=held.id, channel=held.channel)
-            detail = "the router itself failed; its log says how"
-            outcome = Outcome(kind="retry", detail=detail, elapsed=self._now() - at)
-        channel = force.ruleset.channels.get(held.channel)
-        if channel is None:
-            follows = Next("failed", outcome.detail)
-        else:
-            follows = what_next(
-                outcome,
-                channel.retry,
-                attempt=held.attempt,
-                created_at=held.created_at,
-                now=self._now(),
-                luck=random.random(),  # noqa: S311 - spreads retries, guards nothing
-            )
-        tried = Tried(
-            delivery=held,
-            at=at,
-            outcome=outcome,
-            state=follows.state,
-            reason=follows.reason,
-            due_at=follows.due_at,
-            message=message,
-            fallback=channel.fallback if channel and follows.state == "failed" else None,
-        )
-        self._ledger.record(tried, lambda: self._done(lane))
-        observe(tried, self._metrics, self._now())
+    def _hold(self, held: InHand) -> bool:
+        """Whether the rule's hours ended while it waited; then it waits until they begin."""
+        if held.listed and held.digest is None:
+            return False  # what is many rules' goes while it can
+        closed = self._rules.current.table.closed_until(held.rule, self._now())
+        if closed is None:
+            return False
+        self._give_back([held], due_at=closed[0], reason=closed[1])
+        return True
 
-    def _deliver(self, force: InForce, held: InHand) -> tuple[Message | None, Outcome]:
-        channel = force.ruleset.channels.get(held.channel)
-        if channel is None:
-            return held.message, Outcome(kind="failed", detail=REMOVED.format(held.channel))
-        message = held.message or self._render(force, held)
-        thread = None
-        if held.case_key and force.gateway.keeps_threads(held.channel):
-            thread = self._ledger.thread(held.channel, held.case_key)
-        delivery = Delivery(
-            id=held.id,
-            key=held.key,
-            event=held.event,
-            rule=held.rule,
-            channel=held.channel,
-            attempt=held.attempt,
-            possible_repeat=held.unsure > 0,
-            thread=thread,
-        )
-        return message, force.gateway.send(delivery, message)
-
-    def _render(self, force: InForce, held: InHand) -> Message:
-        words = self._rules.words(held.ruleset)
-        message = say(force, words, held.event, held.rule, held.channel)
-        if message.fault is not None:
-            self._metrics.template_faults.labels(held.rule, message.rung).inc()
-            _log.error("template_failed", delivery_id=held.id, rule=held.rule, reason=message.fault)
-        return message
+    def _pace(self, lane: Lane, held: InHand) -> bool:
+        """Wait for the channel's rate; False if it is given back because the process stops."""
+        wait = lane.spacing(self.rate(lane.channel), self._now())
+        if wait > 0 and self._stopping.wait(wait):
+            self._give_back([held])
+            return False
+        return True
 
     def _done(self, lane: Lane) -> None:
         with lane.lock:
             lane.held -= 1
-            # A claim looks through what waits: it is worth more once there is room for many.
-            claim = (lane.blocked or lane.more) and lane.held <= IN_HAND // 2
+            claim = lane.rests or (lane.more and lane.held <= IN_HAND // 2)
         if claim and not self._stopping.is_set():
             self._ledger.claim(lane.channel)
 
-    def _give_back(self, held: Sequence[InHand]) -> None:
+    def _give_back(
+        self, held: Sequence[InHand], due_at: float | None = None, reason: str | None = None
+    ) -> None:
         if not held:
             return
         try:
-            self._ledger.give_back(held)
+            self._ledger.give_back(held, due_at=due_at, reason=reason)
         except LedgerUnavailable as error:
             # Nothing is lost: they are due again when their lease ends.
             _log.error("not_given_back", deliveries=len(held), reason=str(error))
@@ -278,3 +265,7 @@ class Worker:
     def _threads(self, channel: str) -> int:
         known = self._rules.current.ruleset.channels.get(channel)
         return known.concurrency if known else 1
+
+
+def _rings(lane: Lane, now: float) -> bool:
+    return lane.alarm is not None and lane.alarm <= now

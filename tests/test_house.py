@@ -12,10 +12,12 @@ ROOT = Path(__file__).parent.parent / "router"
 
 # Each step may import from those before it, and nothing else of the router.
 STAIRCASE = (
-    *("problem", "duration", "secret", "condition", "event", "message", "rules", "settings"),
+    *("problem", "duration", "secret", "condition", "calendar", "event", "message", "rules"),
+    "settings",
     *("retry", "log", "metrics"),
-    *("match", "render", "route", "ledger", "delivery", "rulebook"),
-    *("in_force", "accept", "lane", "observe", "worker", "preview", "view", "service"),
+    *("match", "render", "timing", "route", "ledger", "delivery", "rulebook"),
+    *("in_force", "accept", "lane", "observe", "watch", "attempt", "chores", "worker"),
+    *("preview", "view", "service"),
     *("web", "cli", "demo", "__main__"),
 )
 # Rooms of one floor do not know each other.

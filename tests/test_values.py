@@ -116,12 +116,12 @@ RETRY = Retry(budget=100, first=2, at_most=16)
         pytest.param("retry", 30, None, "pending", 16, id="the wait has an end"),
         pytest.param("ambiguous", 1, None, "pending", 2, id="what may have arrived is tried again"),
         pytest.param("retry", 1, 40, "pending", 40, id="a far end that asks for longer gets it"),
-        pytest.param("retry", 1, 500, "failed", None, id="longer than the budget is giving up"),
+        pytest.param("retry", 1, 500, "failed", 500, id="longer than the budget is giving up"),
     ],
 )
 def test_what_follows_from_an_attempt(
     kind: str, attempt: int, asked: float | None, state: str, wait: float | None
 ) -> None:
     outcome = Outcome(kind=kind, detail="d", retry_after=asked)  # type: ignore[arg-type]
-    found = what_next(outcome, RETRY, attempt=attempt, created_at=0, now=10, luck=0)
-    assert (found.state, found.due_at) == (state, None if wait is None else 10 + wait)
+    found = what_next(outcome, RETRY, attempt=attempt, moment=0, now=10, luck=0)
+    assert (found.state, found.again_at) == (state, None if wait is None else 10 + wait)

@@ -2,6 +2,7 @@
 
 from router.ledger.engine import LedgerError
 from router.ledger.ledger import Ledger, open_ledger
+from router.ledger.orders import Hands
 from router.ledger.shapes import (
     STATES,
     Accepted,
@@ -11,13 +12,18 @@ from router.ledger.shapes import (
     Draft,
     EventRow,
     Filters,
+    Fired,
     InHand,
+    LaneRow,
     LedgerUnavailable,
+    Listed,
+    Mute,
+    MuteKind,
+    Own,
     Resent,
     State,
     Tried,
 )
-from router.ledger.writer import Hands
 
 __all__ = [
     "STATES",
@@ -28,11 +34,17 @@ __all__ = [
     "Draft",
     "EventRow",
     "Filters",
+    "Fired",
     "Hands",
     "InHand",
+    "LaneRow",
     "Ledger",
     "LedgerError",
     "LedgerUnavailable",
+    "Listed",
+    "Mute",
+    "MuteKind",
+    "Own",
     "Resent",
     "State",
     "Tried",

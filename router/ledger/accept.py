@@ -4,27 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from router.ledger.gate import Candidate, gate
+from router.ledger.mutes import Silence
 from router.ledger.shapes import Accepted, Draft, InHand
-from router.ledger.tables import deliveries, delivery_row, events, meta, rulesets
+from router.ledger.tables import (
+    BEHIND,
+    LATER,
+    NEXT,
+    NewDelivery,
+    deliveries,
+    events,
+    meta,
+    rulesets,
+)
+from router.ledger.turns import Pair, lock_cases, promote, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     import sqlalchemy as sa
 
     from router.ledger.engine import Engine, Row
+    from router.timing import Planned
 
 LEASE = 300.0
 """Seconds a claim holds: longer than the longest wait in hand and the longest send together."""
 
 
 class Written:
-    """What one batch of drafts became: the answers, what is in hand, and which channels wait."""
+    """What one batch of drafts became: the answers, what is in hand, and which channels wait.
+
+    `first_moment` is the earliest moment of what is to be said later.
+    """
 
     def __init__(self) -> None:
         self.accepted: list[Accepted] = []
         self.in_hand: list[InHand] = []
         self.waiting: set[str] = set()
+        self.first_moment: float | None = None
 
 
 def accept(
@@ -37,47 +55,150 @@ def accept(
     uid: str,
     now: float,
 ) -> Written:
-    """Insert the drafts' events and deliveries.
+    """Insert the drafts' events and deliveries, and cancel what they make needless.
 
     A delivery is inserted already claimed by `slot` while its channel has `room` (how many more
-    this process takes in hand) and no earlier one of the same case waits on that channel: so it
-    is handed over in memory after the commit and nothing needs to look for it. All others wait
-    for a claim.
+    this process takes in hand) and it is its turn: so it is handed over in memory after the commit
+    and nothing needs to look for it. All others wait for a claim, or for their moment.
     """
     written = Written()
-    ids = engine.next_ids(connection, "events", len(drafts))
-    count = sum(len(draft.planned) for draft in drafts)
-    delivery_ids = iter(engine.next_ids(connection, "deliveries", count))
-    blocked = _cases_waiting(connection, engine, drafts)
-    places: dict[str, int] = {}
-    rows: list[Row] = []
+    if not drafts:
+        return written
+    batch = _Batch(connection, engine, drafts, now)
+    batch.cancel()
+    batch.ask()
+    batch.give_turns()
+    batch.hand_over(written, room, slot, uid)
+    ids = batch.ids
+    engine.insert(connection, events, [event_row(i, d) for i, d in zip(ids, drafts, strict=True)])
+    engine.insert(connection, deliveries, [row.row() for row in batch.rows])
+    promote(connection, engine, batch.freed)
     for event_id, draft in zip(ids, drafts, strict=True):
         written.accepted.append(Accepted(event_id, len(draft.planned)))
-        if not draft.planned:
-            continue
-        case_key = draft.event.case_key
-        for planned in draft.planned:
-            channel = planned.channel
-            left = places.get(channel)
-            if left is None:
-                left = room(channel)
-            mine = left > 0 and (channel, case_key) not in blocked
-            places[channel] = left - 1 if mine else 0
-            if case_key is not None:
-                blocked.add((channel, case_key))
-            delivery_id = next(delivery_ids)
-            lease, owner = (now + LEASE, slot) if mine else (None, None)
-            row = (delivery_id, event_id, planned.rule, channel, case_key, draft.ruleset, now)
-            rows.append(delivery_row(*row, lease=lease, slot=owner))
-            if mine:
-                written.in_hand.append(
-                    _in_hand(draft, planned.rule, channel, event_id, delivery_id, uid, now)
-                )
-            else:
-                written.waiting.add(channel)
-    engine.insert(connection, events, [_event_row(i, d) for i, d in zip(ids, drafts, strict=True)])
-    engine.insert(connection, deliveries, rows)
     return written
+
+
+class _Batch:
+    """The new deliveries of one batch, on their way to their rows."""
+
+    def __init__(
+        self, connection: sa.Connection, engine: Engine, drafts: Sequence[Draft], now: float
+    ) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._now = now
+        self.ids = engine.next_ids(connection, "events", len(drafts))
+        self.drafts = drafts
+        self.rows: list[NewDelivery] = []
+        self._candidates: list[Candidate] = []
+        self._places: list[tuple[Draft, Planned]] = []
+        self.freed: set[Pair] = set()
+        keys = {d.event.case_key for d in drafts if d.planned or d.cancels} - {None}
+        lock_cases(connection, engine, keys)
+        self._waiting: list[Any] = waiting(connection, engine, keys)  # type: ignore[arg-type]
+        count = sum(len(draft.planned) for draft in drafts)
+        new = iter(engine.next_ids(connection, "deliveries", count))
+        self._ends: list[tuple[int, Draft, int]] = []
+        for event_id, draft in zip(self.ids, drafts, strict=True):
+            if draft.cancels:
+                self._ends.append((event_id, draft, len(self.rows)))
+            for planned in draft.planned:
+                self._add(next(new), event_id, draft, planned)
+
+    def _add(self, delivery_id: int, event_id: int, draft: Draft, planned: Planned) -> None:
+        event, now = draft.event, self._now
+        later = planned.moment is not None
+        moment = event.received_at if planned.moment is None else planned.moment
+        row = NewDelivery(
+            id=delivery_id,
+            event_id=event_id,
+            rule=planned.rule,
+            channel=planned.channel,
+            case_key=event.case_key,
+            ruleset=draft.ruleset,
+            created_at=now,
+            moment=moment,
+            due_at=moment if later else now,
+            turn=LATER if later else NEXT,
+            step=planned.step,
+        )
+        self.rows.append(row)
+        self._places.append((draft, planned))
+        if not later:
+            self._candidates.append(Candidate(row, event, planned.terms))
+
+    def cancel(self) -> None:
+        """Take back what waits and is not to be said any more, of before and of this batch."""
+        rows: list[Row] = []
+        for event_id, draft, before in self._ends:
+            event = draft.event
+            reason = f"event {event_id} met its `unless`"
+            if event.case_key is None:
+                continue
+            for old in self._waiting:
+                if old.free and old.case_key == event.case_key and old.rule in draft.cancels:
+                    rows.append((old.id, reason, self._now))
+                    if old.turn == NEXT:
+                        self.freed.add((old.channel, old.case_key))
+            for new in self.rows[:before]:
+                if new.case_key == event.case_key and new.rule in draft.cancels:
+                    new.state, new.reason = "cancelled", reason
+        self._engine.update(
+            self._connection, deliveries, _CANCEL, ("id", "reason", "ended_at"), _FREE, rows
+        )
+        gone = {row[0] for row in rows}
+        self._waiting = [old for old in self._waiting if old.id not in gone]
+
+    def ask(self) -> None:
+        """Pass what is due now through the gate; what is to be said again gets its reminder."""
+        silence = Silence(self._connection, self._now)
+        asked = [
+            candidate
+            for candidate in self._candidates
+            if candidate.delivery.state == "pending" and (silence or candidate.terms is not None)
+        ]
+        if not asked:
+            return
+        again = gate(self._connection, self._engine, asked, silence)
+        self.rows += reminders(self._connection, self._engine, again, self._now)
+
+    def give_turns(self) -> None:
+        """Put what is due now behind what waits of its case."""
+        blocked = {(old.channel, old.case_key) for old in self._waiting if old.turn > LATER}
+        for row in self.rows:
+            if row.state != "pending" or row.turn == LATER or row.case_key is None:
+                continue
+            pair = (row.channel, row.case_key)
+            if pair in blocked:
+                row.turn = BEHIND
+            blocked.add(pair)
+
+    def hand_over(self, written: Written, room: Callable[[str], int], slot: int, uid: str) -> None:
+        """Claim at once what there is room for."""
+        places: dict[str, int] = {}
+        for row, (draft, _) in zip(self.rows, self._places, strict=False):
+            if row.state != "pending" or row.turn == LATER:
+                continue
+            left = places.get(row.channel)
+            if left is None:
+                left = room(row.channel)
+            mine = left > 0 and row.turn == NEXT and row.due_at <= self._now
+            places[row.channel] = left - 1 if mine else 0
+            if not mine:
+                written.waiting.add(row.channel)
+                continue
+            row.slot, row.due_at = slot, self._now + LEASE
+            written.in_hand.append(_in_hand(draft, row, uid))
+        moments = [row.due_at for row in self.rows if row.turn == LATER and row.state == "pending"]
+        written.first_moment = min(moments, default=None)
+
+
+def reminders(
+    connection: sa.Connection, engine: Engine, again: Sequence[Candidate], now: float
+) -> list[NewDelivery]:
+    """The deliveries that say it another time, later."""
+    new = iter(engine.next_ids(connection, "deliveries", len(again)))
+    return [_reminder(candidate, next(new), now) for candidate in again]
 
 
 def keep_ruleset(
@@ -92,26 +213,48 @@ def note_checked(connection: sa.Connection, now: float) -> None:
     connection.execute(meta.update().where(meta.c.key == "checked_at").values(value=str(now)))
 
 
-def _in_hand(
-    draft: Draft, rule: str, channel: str, event_id: int, delivery_id: int, uid: str, now: float
-) -> InHand:
-    event = draft.event
-    return InHand(
+def _reminder(candidate: Candidate, delivery_id: int, now: float) -> NewDelivery:
+    said = candidate.delivery
+    if candidate.terms is None or candidate.terms.again is None:
+        raise AssertionError("only what is to be said again comes here")
+    moment, step = candidate.terms.again
+    return NewDelivery(
         id=delivery_id,
-        key=f"{uid}-{delivery_id}",
-        event=type(event)(event_id, event.source, event.received_at, event.body, event.fields),
-        ruleset=draft.ruleset,
-        rule=rule,
-        channel=channel,
+        event_id=said.event_id,
+        rule=said.rule,
+        channel=said.channel,
+        case_key=said.case_key,
+        ruleset=said.ruleset,
         created_at=now,
-        attempt=1,
-        unsure=0,
-        lease=now + LEASE,
-        case_key=event.case_key,
+        moment=moment,
+        due_at=moment,
+        turn=LATER,
+        step=step,
     )
 
 
-def _event_row(event_id: int, draft: Draft) -> Row:
+def _in_hand(draft: Draft, row: NewDelivery, uid: str) -> InHand:
+    event = draft.event
+    return InHand(
+        id=row.id,
+        key=f"{uid}-{row.id}",
+        event=type(event)(row.event_id, event.source, event.received_at, event.body, event.fields),
+        ruleset=row.ruleset,
+        rule=row.rule,
+        channel=row.channel,
+        created_at=row.created_at,
+        moment=row.moment,
+        attempt=1,
+        unsure=0,
+        lease=row.due_at,
+        case_key=row.case_key,
+        step=row.step,
+        held=row.held,
+    )
+
+
+def event_row(event_id: int, draft: Draft) -> Row:
+    """An event in the order of the table's columns."""
     event = draft.event
     head = (event_id, event.received_at, event.source)
     tail = (event.body, draft.ruleset, draft.matched, draft.rejected)
@@ -127,16 +270,5 @@ def _words(fields: dict[str, object], case_ref: str | None) -> str:
     return " ".join(str(word) for word in told if word).lower().replace("\0", "")[:500]
 
 
-def _cases_waiting(
-    connection: sa.Connection, engine: Engine, drafts: Sequence[Draft]
-) -> set[tuple[str, str | None]]:
-    keys = {draft.event.case_key for draft in drafts if draft.planned} - {None}
-    if not keys:
-        return set()
-    sql = "SELECT channel, case_key FROM deliveries WHERE state = 'pending' AND case_key "
-    if engine.sqlite:
-        marks = ", ".join("?" * len(keys))
-        found = connection.exec_driver_sql(f"{sql} IN ({marks})", tuple(keys))
-    else:
-        found = connection.exec_driver_sql(f"{sql} = ANY(%s)", (list(keys),))
-    return {(row[0], row[1]) for row in found}
+_CANCEL = {"state": "'cancelled'", "reason": ":reason", "ended_at": ":ended_at"}
+_FREE = "deliveries.id = :id AND state = 'pending' AND owner IS NULL AND carried_by IS NULL"

@@ -1,4 +1,4 @@
-"""Taking deliveries in hand, and writing down what became of them.
+"""Taking deliveries in hand: what is due of a channel, as much as its rate lets go.
 
 A claim is one conditional statement that counts the attempt and sets the lease. There is no
 state for "being sent" to be stuck in: when a lease ends unrecorded, or the process that held it
@@ -7,61 +7,38 @@ is gone, the delivery is due again, and marked, since it may have arrived.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import sqlalchemy as sa
 
 from router.event import Event, Undecodable, decode
 from router.ledger.accept import LEASE
-from router.ledger.shapes import Claim, InHand, Tried
-from router.ledger.tables import attempts, deliveries, delivery_row, events, messages, threads
+from router.ledger.gather import Unit, units
+from router.ledger.lanes import TRIP, allowed, free_at, lane_of, probing, spend
+from router.ledger.mutes import Silence
+from router.ledger.shapes import Claim, InHand, Listed
+from router.ledger.tables import NEXT, attempts, deliveries, events, messages
+from router.ledger.turns import promote
 from router.message import Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from router.ledger.engine import Engine, Row
+    from router.ledger.engine import Engine
+    from router.ledger.shapes import LaneRow
+    from router.rules import Rate
 
 LOST = "the process that sent it ended before it wrote down the answer"
+BUSY = 0.02
+"""Seconds until a claim is tried again while another process makes one on the same channel."""
 
-_earlier = deliveries.alias("earlier")
-_next = (
-    sa.select(deliveries.c.id)
-    .where(
-        deliveries.c.state == sa.text("'pending'"),
-        deliveries.c.channel == sa.bindparam("of_channel"),
-        deliveries.c.due_at <= sa.bindparam("now"),
-        ~sa.exists().where(
-            _earlier.c.state == sa.text("'pending'"),
-            _earlier.c.case_key == deliveries.c.case_key,
-            _earlier.c.channel == deliveries.c.channel,
-            _earlier.c.id < deliveries.c.id,
-        ),
-    )
-    .order_by(deliveries.c.due_at, deliveries.c.id)
-    .limit(sa.bindparam("room"))
-    .with_for_update(skip_locked=True, of=deliveries)
-).cte("next")
-_CLAIM = (
-    deliveries.update()
-    .where(deliveries.c.id.in_(sa.select(_next.c.id)))
-    .values(
-        attempt=deliveries.c.attempt + 1,
-        due_at=sa.bindparam("lease"),
-        owner=sa.bindparam("slot"),
-        unsure=sa.case(
-            (deliveries.c.owner.is_not(None), deliveries.c.attempt), else_=deliveries.c.unsure
-        ),
-    )
-    .returning(deliveries)
-)
 _FIRST_DUE = (
     sa.select(deliveries.c.due_at)
     .where(
         deliveries.c.state == sa.text("'pending'"),
         deliveries.c.channel == sa.bindparam("of_channel"),
-        deliveries.c.due_at > sa.bindparam("after"),
+        deliveries.c.turn == NEXT,
     )
     .order_by(deliveries.c.due_at)
     .limit(1)
@@ -73,140 +50,186 @@ def claim(
     engine: Engine,
     *,
     channel: str,
+    rate: Rate | None,
     room: int,
     slot: int,
     uid: str,
     now: float,
 ) -> Claim:
-    """Take up to `room` deliveries of a channel that are due, the longest due first.
+    """Take up to `room` messages of a channel that are due, the longest due first.
 
-    One case's deliveries come one at a time, in the order they were written down.
+    One case's deliveries come one at a time, in the order of their events; those of a digest, and
+    those beyond what a rate that gathers can carry, come together as one.
     """
-    given = {"of_channel": channel, "now": now, "room": room, "lease": now + LEASE, "slot": slot}
-    rows = connection.execute(_CLAIM, given).all() if room > 0 else []
-    more, next_due = _what_waits(connection, channel, now, full=len(rows) >= room)
-    if not rows:
-        return Claim((), more, next_due)
-    lapsed = [row for row in rows if row.unsure and row.unsure == row.attempt - 1]
-    engine.insert(
-        connection,
-        attempts,
-        [(r.id, r.unsure, now, None, "ambiguous", None, LOST, None) for r in lapsed],
-        "ON CONFLICT (delivery_id, number) DO NOTHING",
-    )
-    # RETURNING promises no order.
-    in_hand = sorted(_complete(connection, rows, uid), key=lambda delivery: delivery.id)
-    return Claim(tuple(in_hand), more, next_due)
+    if room <= 0:
+        return Claim((), more=False, next_due=None)
+    lane = lane_of(connection, engine, channel)
+    if lane is None:
+        return Claim((), more=False, next_due=now + BUSY)
+    if lane.rests_until > now and not _set_back(lane, now):
+        return Claim((), more=False, next_due=lane.rests_until, rests=True)
+    trial = lane.failures >= TRIP
+    if trial and probing(connection, channel, now):
+        return Claim((), more=False, next_due=None, rests=True)
+    most = 1 if trial else room
+    may = most if rate is None else allowed(rate, lane.next_at, now, most)
+    if may == 0 and rate is not None:
+        return Claim(
+            (), more=False, next_due=_sooner(connection, channel, free_at(rate, lane.next_at))
+        )
+    found = units(connection, channel, rate=rate, may=may, now=now, trial=trial)
+    found = _speakable(connection, engine, found, now)
+    next_at = lane.next_at
+    if rate is not None and found:
+        next_at = spend(connection, rate, lane, now, len(found))
+    in_hand = _take(connection, engine, found, slot=slot, uid=uid, now=now)
+    return _claim(connection, channel, in_hand, rate, next_at, now, trial=trial)
 
 
-def _what_waits(
-    connection: sa.Connection, channel: str, now: float, *, full: bool
-) -> tuple[Literal["nothing", "more", "blocked"], float | None]:
-    first = connection.execute(_FIRST_DUE, {"of_channel": channel, "after": 0.0}).scalar()
-    if first is None or first > now:
-        return "nothing", first
-    if full:
-        return "more", now
-    return "blocked", connection.execute(_FIRST_DUE, {"of_channel": channel, "after": now}).scalar()
+def _claim(
+    connection: sa.Connection,
+    channel: str,
+    in_hand: Sequence[InHand],
+    rate: Rate | None,
+    next_at: float,
+    now: float,
+    *,
+    trial: bool,
+) -> Claim:
+    first = connection.execute(_FIRST_DUE, {"of_channel": channel}).scalar()
+    if first is None:
+        return Claim(tuple(in_hand), more=False, next_due=None, rests=trial)
+    due = first if rate is None else max(first, free_at(rate, next_at))
+    return Claim(tuple(in_hand), more=due <= now and not trial, next_due=due, rests=trial)
 
 
-def record(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> None:
-    """Write down attempts and what follows from each.
-
-    An attempt whose delivery was claimed again meanwhile is kept, and changes nothing else.
-    """
-    new = [t for t in tried if t.message is not None and t.delivery.message_id is None]
-    ids = engine.next_ids(connection, "messages", len(new))
-    stored = {t.delivery.id: message_id for t, message_id in zip(new, ids, strict=True)}
-    contents = [msgspec.json.encode(t.message).decode() for t in new]
-    engine.insert(connection, messages, list(zip(ids, contents, strict=True)))
-    engine.insert(connection, attempts, [_attempt_row(t) for t in tried], _TRUTH_WINS)
-    engine.update(connection, deliveries, _RECORD, _RECORD_COLUMNS, _STILL_OURS, [
-        _record_row(t, stored.get(t.delivery.id)) for t in tried
-    ])  # fmt: skip
-    begun = [
-        (t.delivery.channel, t.delivery.case_key, t.outcome.thread)
-        for t in tried
-        if t.outcome.thread and t.delivery.case_key
-    ]
-    engine.insert(connection, threads, begun, "ON CONFLICT (channel, case_key) DO NOTHING")
-    _tell_fallbacks(connection, engine, tried)
+def _sooner(connection: sa.Connection, channel: str, free: float) -> float | None:
+    first = connection.execute(_FIRST_DUE, {"of_channel": channel}).scalar()
+    return None if first is None else max(first, free)
 
 
-def give_back(
-    connection: sa.Connection, engine: Engine, held: Sequence[InHand], now: float
-) -> None:
-    """Return deliveries that were taken in hand but not begun: the attempt does not count."""
+def _set_back(lane: LaneRow, now: float) -> bool:
+    """Whether the clock was set back so far that the rest cannot be meant."""
+    return lane.failing_since is not None and lane.failing_since > now + 60.0
+
+
+def _speakable(
+    connection: sa.Connection, engine: Engine, found: Sequence[Unit], now: float
+) -> list[Unit]:
+    """Leave out what is muted by now; it is recorded as such."""
+    silence = Silence(connection, now)
+    if not silence or not found:
+        return list(found)
+    rows = [row for unit in found for row in unit.rows]
+    by_id = _events_of(connection, rows)
+    muted: dict[int, str] = {}
+    for row in rows:
+        event = by_id[row.event_id]
+        case = (event.case_ref, event.case_id)
+        why = silence.over(rule=row.rule, channel=row.channel, source=event.source, case=case)
+        if why is not None and row.attempt == 0:
+            muted[row.id] = why
+    silence.write(connection)
     engine.update(
         connection,
         deliveries,
-        {"attempt": "attempt - 1", "due_at": ":due_at", "owner": "NULL"},
-        ("id", "attempt", "due_at"),
-        "id = :id AND deliveries.attempt = :attempt AND state = 'pending'",
-        [(d.id, d.attempt, now) for d in held],
+        {"state": "'suppressed'", "reason": ":reason", "ended_at": ":ended_at"},
+        ("id", "reason", "ended_at"),
+        "deliveries.id = :id",
+        [(delivery_id, why, now) for delivery_id, why in sorted(muted.items())],
     )
-
-
-def release(connection: sa.Connection, slot: int, now: float) -> int:
-    """Make due at once what the dead process of a slot had in hand; returns how many."""
-    held = deliveries.c.state == "pending", deliveries.c.owner == slot
-    return connection.execute(deliveries.update().where(*held).values(due_at=now)).rowcount
-
-
-def _tell_fallbacks(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> None:
-    told = [t for t in tried if t.state == "failed" and t.fallback]
-    if not told:
-        return
-    ours = sa.select(deliveries.c.id).where(
-        deliveries.c.id.in_([t.delivery.id for t in told]), deliveries.c.state == "failed"
+    promote(
+        connection, engine, {(r.channel, r.case_key) for r in rows if r.id in muted and r.case_key}
     )
-    failed = set(connection.execute(ours).scalars())
-    already = sa.select(deliveries.c.fallback_of).where(
-        deliveries.c.event_id.in_([t.delivery.event.id for t in told]),
-        deliveries.c.fallback_of.is_not(None),
-    )
-    failed -= set(connection.execute(already).scalars())
-    told = [t for t in told if t.delivery.id in failed]
-    ids = engine.next_ids(connection, "deliveries", len(told))
-    rows = []
-    for new, t in zip(ids, told, strict=True):
-        old, now = t.delivery, t.at + t.outcome.elapsed
-        row = (new, old.event.id, old.rule, str(t.fallback), old.case_key, old.ruleset, now)
-        rows.append(delivery_row(*row, fallback_of=old.id))
-    engine.insert(connection, deliveries, rows)
-
-
-def _complete(connection: sa.Connection, rows: Sequence[Any], uid: str) -> list[InHand]:
-    """Fetch the events, stored words and threads that belong to claimed rows."""
-    event_ids = {row.event_id for row in rows}
-    found = connection.execute(sa.select(events).where(events.c.id.in_(event_ids)))
-    by_id = {row.id: _event(row) for row in found}
-    message_ids = {row.message_id for row in rows} - {None}
-    words: dict[int, Message] = {}
-    if message_ids:
-        stored = connection.execute(sa.select(messages).where(messages.c.id.in_(message_ids)))
-        words = {row.id: msgspec.json.decode(row.content, type=Message) for row in stored}
-    return [
-        InHand(
-            id=row.id,
-            key=f"{uid}-{row.id}",
-            event=by_id[row.event_id],
-            ruleset=row.ruleset,
-            rule=row.rule,
-            channel=row.channel,
-            created_at=row.created_at,
-            attempt=row.attempt,
-            unsure=row.unsure,
-            lease=row.due_at,
-            case_key=row.case_key,
-            message=words.get(row.message_id),
-            message_id=row.message_id,
-        )
-        for row in rows
+    left = [
+        Unit([row for row in unit.rows if row.id not in muted], unit.together) for unit in found
     ]
+    return [unit for unit in left if unit.rows]
 
 
-def _event(row: Any) -> Event:
+def _take(
+    connection: sa.Connection,
+    engine: Engine,
+    found: Sequence[Unit],
+    *,
+    slot: int,
+    uid: str,
+    now: float,
+) -> list[InHand]:
+    rows = [row for unit in found for row in unit.rows]
+    if not rows:
+        return []
+    lapsed = [
+        (r.id, r.attempt, now, None, "ambiguous", None, LOST, None) for r in rows if _lapsed(r)
+    ]
+    engine.insert(connection, attempts, lapsed, "ON CONFLICT (delivery_id, number) DO NOTHING")
+    carried = {row.id: unit.rows[0].id for unit in found if unit.together for row in unit.rows}
+    engine.update(
+        connection,
+        deliveries,
+        _TAKE,
+        ("id", "due_at", "owner", "carried_by", "moment"),
+        "deliveries.id = :id",
+        [(row.id, now + LEASE, slot, carried.get(row.id), now) for row in rows],
+    )
+    by_id = _events_of(connection, rows)
+    words = _words_of(connection, rows)
+    return [_in_hand(unit, by_id, words, uid, now) for unit in found]
+
+
+def _in_hand(
+    unit: Unit, by_id: dict[int, Event], words: dict[int, Any], uid: str, now: float
+) -> InHand:
+    first, last = unit.rows[0], unit.rows[-1]
+    listed: tuple[Listed, ...] = ()
+    if unit.together:
+        listed = tuple(
+            Listed(row.id, by_id[row.event_id], row.rule, row.attempt + 1, row.case_key)
+            for row in unit.rows
+        )
+    return InHand(
+        id=first.id,
+        key=f"{uid}-{first.id}",
+        event=by_id[last.event_id],
+        ruleset=last.ruleset,
+        rule=first.rule,
+        channel=first.channel,
+        created_at=first.created_at,
+        moment=now if first.attempt == 0 else first.moment,
+        attempt=first.attempt + 1,
+        unsure=first.attempt if _lapsed(first) else first.unsure,
+        lease=now + LEASE,
+        case_key=first.case_key,
+        message=words.get(first.message_id),
+        message_id=first.message_id,
+        step=first.step,
+        held=sum(row.held for row in unit.rows),
+        digest=first.digest if all(row.digest == first.digest for row in unit.rows) else None,
+        listed=listed,
+    )
+
+
+def _lapsed(row: Any) -> bool:
+    """Whether somebody had it in hand and never said what became of it."""
+    return row.owner is not None
+
+
+def _events_of(connection: sa.Connection, rows: Sequence[Any]) -> dict[int, Event]:
+    wanted = {row.event_id for row in rows}
+    found = connection.execute(sa.select(events).where(events.c.id.in_(wanted)))
+    return {row.id: stored(row) for row in found}
+
+
+def _words_of(connection: sa.Connection, rows: Sequence[Any]) -> dict[int, Any]:
+    wanted = {row.message_id for row in rows} - {None}
+    if not wanted:
+        return {}
+    found = connection.execute(sa.select(messages).where(messages.c.id.in_(wanted)))
+    return {row.id: msgspec.json.decode(row.content, type=Message) for row in found}
+
+
+def stored(row: Any) -> Event:
+    """The event of a row that has deliveries."""
     try:
         fields = decode(row.body)
     except Undecodable:  # only what was decoded once has deliveries; a newer decoder may differ
@@ -214,55 +237,12 @@ def _event(row: Any) -> Event:
     return Event(row.id, row.source, row.received_at, row.body, fields)
 
 
-_TRUTH_WINS = (
-    "ON CONFLICT (delivery_id, number) DO UPDATE SET elapsed = excluded.elapsed,"
-    " outcome = excluded.outcome, status = excluded.status, detail = excluded.detail,"
-    " captured = excluded.captured"
-)
-_RECORD = {
-    "state": ":state",
-    "reason": ":reason",
-    "due_at": "coalesce(:due_at, deliveries.due_at)",
-    "ended_at": ":ended_at",
-    "owner": "NULL",
-    "unsure": "CASE WHEN :unsure > 0 THEN :unsure ELSE deliveries.unsure END",
-    "message_id": "coalesce(:message_id, deliveries.message_id)",
+_TAKE = {
+    "attempt": "attempt + 1",
+    "due_at": ":due_at",
+    "owner": ":owner",
+    "unsure": "CASE WHEN owner IS NULL THEN unsure ELSE attempt END",
+    "carried_by": "coalesce(deliveries.carried_by, :carried_by)",
+    # What it is tried for is counted from the first attempt.
+    "moment": "CASE WHEN attempt = 0 THEN :moment ELSE deliveries.moment END",
 }
-_RECORD_COLUMNS = (
-    "id",
-    "attempt",
-    "state",
-    "reason",
-    "due_at",
-    "ended_at",
-    "unsure",
-    "message_id",
-)
-_STILL_OURS = (
-    "deliveries.id = :id AND deliveries.attempt = :attempt AND deliveries.state = 'pending'"
-)
-
-
-def _record_row(tried: Tried, message_id: int | None) -> Row:
-    delivery, outcome = tried.delivery, tried.outcome
-    ended_at = None if tried.state == "pending" else tried.at + outcome.elapsed
-    unsure = delivery.attempt if outcome.kind == "ambiguous" else 0
-    return (
-        delivery.id,
-        delivery.attempt,
-        tried.state,
-        tried.reason,
-        tried.due_at,
-        ended_at,
-        unsure,
-        message_id,
-    )
-
-
-def _attempt_row(tried: Tried) -> Row:
-    outcome = tried.outcome
-    captured = None
-    if outcome.captured is not None:
-        captured = msgspec.json.encode(outcome.captured).decode()
-    head = (tried.delivery.id, tried.delivery.attempt, tried.at, outcome.elapsed, outcome.kind)
-    return (*head, outcome.status, outcome.detail.replace("\0", ""), captured)

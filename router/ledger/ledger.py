@@ -10,32 +10,43 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from router.ledger import read
+from router.ledger import mutes, read, timers
 from router.ledger.accept import keep_ruleset, note_checked
-from router.ledger.claim import give_back, release
 from router.ledger.engine import Engine, LedgerError, open_engine
+from router.ledger.lanes import list_lanes
 from router.ledger.migrate import migrate
-from router.ledger.resend import fail_removed, resend
+from router.ledger.orders import Hands
+from router.ledger.own import note_seen, tell_own
+from router.ledger.purge import Purged, forget, purge
+from router.ledger.record import give_back, release
+from router.ledger.resend import resend
 from router.ledger.shapes import LedgerUnavailable
 from router.ledger.slots import Slots
-from router.ledger.writer import Hands, Writer
+from router.ledger.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import sqlalchemy as sa
 
+    from router.event import Event
     from router.ledger.shapes import (
         Accepted,
         DeliveryRow,
         Draft,
         EventRow,
         Filters,
+        Fired,
         InHand,
+        LaneRow,
+        Mute,
+        MuteKind,
+        Own,
         Resent,
         Tried,
     )
     from router.secret import Secret
+    from router.timing import Gone, Planned, Terms
 
 T = TypeVar("T")
 
@@ -91,9 +102,23 @@ class Ledger:
         """Write down an attempt; `done` is called, in another thread, once it is on disk."""
         self._running.record(tried, done)
 
-    def give_back(self, held: Sequence[InHand]) -> None:
-        """Return what was taken in hand and not begun."""
-        self._call(lambda connection: give_back(connection, self._engine, held, self._now()))
+    def give_back(
+        self, held: Sequence[InHand], *, due_at: float | None = None, reason: str | None = None
+    ) -> None:
+        """Return what was taken in hand and not begun; with a `reason` it waits until `due_at`."""
+        due = self._now() if due_at is None else due_at
+        self._call(lambda connection: give_back(connection, self._engine, held, due, reason))
+
+    def fire(self, terms_of: Callable[[Event, Planned], Terms | Gone]) -> Fired:
+        """Let what had its moment be said: by the terms of the rules as they are now."""
+        return self._call(lambda c: timers.fire(c, self._engine, terms_of, self._now()))
+
+    def expire(self, limits: Mapping[str, tuple[float, str | None]]) -> set[str]:
+        """Fail what waited too long for channels that rest; returns the channels told instead.
+
+        `limits`: for each such channel the seconds a delivery may wait, and the fallback.
+        """
+        return self._call(lambda c: timers.expire(c, self._engine, limits, self._now()))
 
     def take_over(self) -> int:
         """Make due what dead processes had in hand; returns how many deliveries.
@@ -130,7 +155,50 @@ class Ledger:
 
     def fail_removed(self, channels: Sequence[str], reason: str) -> int:
         """Fail what waits for channels that are no longer there."""
-        return self._call(lambda c: fail_removed(c, channels, reason, self._now()))
+        return self._call(lambda c: timers.fail_removed(c, channels, reason, self._now()))
+
+    def cancel_removed(self, rules: Sequence[str]) -> int:
+        """Cancel what rules that are no longer there were to say later."""
+        return self._call(lambda c: timers.cancel_removed(c, rules, self._now()))
+
+    def mute(self, kind: MuteKind, name: str, *, until: float, reason: str, author: str) -> Mute:
+        """Silence a rule, channel, case or source until a moment."""
+        return self._call(
+            lambda c: mutes.add_mute(
+                c,
+                self._engine,
+                kind,
+                name,
+                until=until,
+                reason=reason,
+                author=author,
+                now=self._now(),
+            )
+        )
+
+    def unmute(self, mute_id: int | None = None, *, name: str | None = None) -> list[Mute]:
+        """End mutes before their time, by id or by what they silence; returns them."""
+        return self._call(lambda c: mutes.end_mutes(c, self._now(), mute_id=mute_id, name=name))
+
+    def end_mutes(self) -> list[Mute]:
+        """End the mutes whose time is over; returns them with what they held back."""
+        return self._call(lambda c: mutes.end_over(c, self._now()))
+
+    def tell(self, told: Own) -> bool:
+        """Write down an event of the router's own and its deliveries, once for its key."""
+        return self._call(lambda c: tell_own(c, self._engine, told, self._now()))
+
+    def note_seen(self, seen: Mapping[str, float]) -> dict[str, float]:
+        """Remember when each source was last heard; returns the latest that anybody heard."""
+        return self._call(lambda c: note_seen(c, self._engine, seen))
+
+    def purge(self, before: float, after: int) -> Purged:
+        """Take away a little of the history before a moment, beginning after an event's id."""
+        return self._call(lambda c: purge(c, before, after))
+
+    def forget(self) -> None:
+        """Take away what is remembered for longer than it counts."""
+        self._call(lambda c: forget(c, self._now()))
 
     def check_writable(self) -> None:
         """Write one row; raises LedgerUnavailable in words if that cannot be."""
@@ -155,6 +223,12 @@ class Ledger:
 
     def thread(self, channel: str, case_key: str) -> str | None:
         return self._read(lambda c: read.find_thread(c, channel, case_key))
+
+    def mutes(self, *, ended: bool = False) -> list[Mute]:
+        return self._read(lambda c: mutes.list_mutes(c, self._now(), ended=ended))
+
+    def lanes(self) -> dict[str, LaneRow]:
+        return self._read(list_lanes)
 
     def pending(self) -> dict[str, int]:
         return self._read(read.count_pending)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from router.ledger.record import queue
 from router.ledger.shapes import Resent
-from router.ledger.tables import deliveries, delivery_row
+from router.ledger.tables import NewDelivery, deliveries
+from router.ledger.turns import lock_cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,8 @@ def resend(
     that ruleset. A delivery that still waits is left alone.
     """
     wanted = list(dict.fromkeys(ids))
+    cases = sa.select(deliveries.c.case_key).where(deliveries.c.id.in_(wanted))
+    lock_cases(connection, engine, set(connection.execute(cases).scalars()))
     found = connection.execute(sa.select(deliveries).where(deliveries.c.id.in_(wanted)))
     by_id = {row.id: row for row in found}
     again = [i for i in wanted if i in by_id and by_id[i].state != "pending"]
@@ -36,26 +40,24 @@ def resend(
     rows = []
     for old_id, new in new_ids.items():
         old = by_id[old_id]
-        ruleset, words = (old.ruleset, old.message_id)
-        if fresh_under is not None:
-            ruleset, words = (fresh_under, None)
-        row = (new, old.event_id, old.rule, old.channel, old.case_key, ruleset, now)
-        rows.append(delivery_row(*row, message_id=words, resend_of=old_id))
-    engine.insert(connection, deliveries, rows)
+        rows.append(
+            NewDelivery(
+                id=new,
+                event_id=old.event_id,
+                rule=old.rule,
+                channel=old.channel,
+                case_key=old.case_key,
+                ruleset=old.ruleset if fresh_under is None else fresh_under,
+                created_at=now,
+                moment=now,
+                due_at=now,
+                message_id=old.message_id if fresh_under is None else None,
+                resend_of=old_id,
+                step=old.step,
+            )
+        )
+    queue(connection, engine, rows)
     return [_answer(i, new_ids.get(i), known=i in by_id) for i in wanted]
-
-
-def fail_removed(
-    connection: sa.Connection, channels: Sequence[str], reason: str, now: float
-) -> int:
-    """Fail what waits for a channel that is not one of `channels`; returns how many."""
-    waits = (
-        deliveries.c.state == "pending",
-        deliveries.c.owner.is_(None),
-        deliveries.c.channel.not_in(channels),
-    )
-    values = {"state": "failed", "reason": reason, "ended_at": now}
-    return connection.execute(deliveries.update().where(*waits).values(**values)).rowcount
 
 
 def _answer(delivery: int, new: int | None, *, known: bool) -> Resent:

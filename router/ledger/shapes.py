@@ -8,7 +8,7 @@ import msgspec
 
 from router.event import Event
 from router.message import Message, Outcome
-from router.route import Planned
+from router.timing import Planned
 
 State = Literal["pending", "sent", "failed", "cancelled", "suppressed"]
 STATES: tuple[State, ...] = ("pending", "sent", "failed", "cancelled", "suppressed")
@@ -22,6 +22,7 @@ class Draft(msgspec.Struct, frozen=True):
     """An event that is about to be accepted (its id is 0), and what it causes.
 
     `matched` counts the rules that spoke. A rejected body has `rejected` (why) and no deliveries.
+    `cancels` are rules whose messages about this case, while they wait, are not said any more.
     """
 
     event: Event
@@ -29,6 +30,7 @@ class Draft(msgspec.Struct, frozen=True):
     matched: int = 0
     planned: tuple[Planned, ...] = ()
     rejected: str | None = None
+    cancels: tuple[str, ...] = ()
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -38,11 +40,23 @@ class Accepted(msgspec.Struct, frozen=True):
     deliveries: int
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """One delivery of those that a digest lists."""
+
+    id: int
+    event: Event
+    rule: str
+    attempt: int
+    case_key: str | None
+
+
 class InHand(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery that this process has claimed, until `lease` (epoch seconds).
 
     `attempt` counts the one that now begins. `unsure` is the last attempt that may have arrived
-    (0: none). `message` holds the stored words after the first attempt.
+    (0: none). `message` holds the stored words after the first attempt. `moment` is when it was
+    first due. A digest is in hand as its first delivery; `listed` are all of them, in order, and
+    `event` is the last one's. `held` counts what was throttled before it.
     """
 
     id: int
@@ -52,12 +66,28 @@ class InHand(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     channel: str
     created_at: float
+    moment: float
     attempt: int
     unsure: int
     lease: float
     case_key: str | None = None
     message: Message | None = None
     message_id: int | None = None
+    step: int = 0
+    held: int = 0
+    digest: str | None = None
+    listed: tuple[Listed, ...] = ()
+
+    @property
+    def parts(self) -> tuple[tuple[int, int], ...]:
+        """Id and attempt of every delivery that is in hand with it."""
+        return tuple((one.id, one.attempt) for one in self.listed) or ((self.id, self.attempt),)
+
+    @property
+    def cases(self) -> set[str]:
+        """The cases it is about."""
+        keys = [one.case_key for one in self.listed] or [self.case_key]
+        return {key for key in keys if key is not None}
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +95,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
     `state` is what the delivery becomes; pending needs `due_at`. `message` is stored once, at the
     first attempt. `fallback` names the channel that is told when the delivery failed for good.
+    `again_at` is when the far end may be tried again, for outcomes that may pass.
     """
 
     delivery: InHand
@@ -73,6 +104,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["pending", "sent", "failed"]
     reason: str | None = None
     due_at: float | None = None
+    again_at: float | None = None
     message: Message | None = None
     fallback: str | None = None
 
@@ -80,13 +112,65 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 class Claim(msgspec.Struct, frozen=True):
     """What a claim brought.
 
-    `more` says what else is due: nothing, more than was asked for, or only deliveries that an
-    earlier one of their case blocks. `next_due` is when the next one is due (None: none waits).
+    `more`: there is more that could be taken at once. `next_due` is when to look again (epoch
+    seconds; None: nothing waits). `rests`: the channel rests until then because it fails.
     """
 
     in_hand: tuple[InHand, ...]
-    more: Literal["nothing", "more", "blocked"]
+    more: bool
     next_due: float | None
+    rests: bool = False
+
+
+class Fired(msgspec.Struct, frozen=True):
+    """How many timers had their moment, which channels have more to send, and the next moment."""
+
+    number: int
+    channels: frozenset[str]
+    next_moment: float | None
+
+
+class LaneRow(msgspec.Struct, frozen=True):
+    """What is known of a channel: whether it fails, since when, and until when it rests."""
+
+    channel: str
+    failures: int
+    failing_since: float | None
+    rests_until: float
+    error: str | None
+    next_at: float
+
+
+MuteKind = Literal["rule", "channel", "case", "source"]
+
+
+class Mute(msgspec.Struct, frozen=True):
+    """Silence with an end and a reason; `held` counts what it held back, by channel."""
+
+    id: int
+    kind: MuteKind
+    name: str
+    reason: str
+    author: str
+    created_at: float
+    until: float
+    ended_at: float | None = None
+    held: dict[str, int] = {}
+
+
+class Own(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the router tells about itself, to these channels.
+
+    It is told once for its `key` until `again_at` (epoch seconds).
+    """
+
+    key: str
+    again_at: float
+    rule: str
+    trigger: str
+    fields: dict[str, Any]
+    channels: tuple[str, ...]
+    ruleset: str
 
 
 class Resent(msgspec.Struct, frozen=True):
@@ -127,6 +211,9 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     in_hand: bool
     resend_of: int | None = None
     fallback_of: int | None = None
+    carried_by: int | None = None
+    step: int = 0
+    later: bool = False
     trigger: str | None = None
     case_ref: str | None = None
     message: Message | None = None

@@ -7,11 +7,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
+LATER, BEHIND, NEXT = 0, 1, 2
+"""Whose turn it is among the pending: its moment has not come; an earlier one of its case on its
+channel stands before it; or nothing does. Of one case and channel, at most one is NEXT."""
+
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _pending(name: str, *columns: str, where: str) -> sa.Index:
+    only = sa.text(f"state = 'pending'{where}")
+    return sa.Index(name, *columns, sqlite_where=only, postgresql_where=only)
+
 
 meta = sa.Table(
     "meta",
@@ -63,7 +74,9 @@ deliveries = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, comment="why it waits, failed, or was not sent"),
     sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("moment", sa.Double, nullable=False, comment="when it was first due, or tried"),
     sa.Column("due_at", sa.Double, nullable=False, comment="while claimed: the end of the lease"),
+    sa.Column("turn", sa.Integer, nullable=False, comment="LATER, BEHIND or NEXT"),
     sa.Column("ended_at", sa.Double),
     sa.Column("attempt", sa.Integer, nullable=False, comment="how many were begun"),
     sa.Column("owner", sa.Integer, comment="the slot of the process that has it in hand"),
@@ -72,22 +85,20 @@ deliveries = sa.Table(
     sa.Column("copy", Id, nullable=False, comment="0, or its own id for a resend or fallback"),
     sa.Column("resend_of", Id),
     sa.Column("fallback_of", Id),
+    sa.Column("step", sa.Integer, nullable=False, comment="n: reminder n; -n: escalation n"),
+    sa.Column("digest", sa.Text, comment="what it is collected by"),
+    sa.Column("carried_by", Id, comment="the delivery whose message lists it"),
+    sa.Column("held", sa.Integer, nullable=False, comment="messages held back before this one"),
     sa.Index("deliveries_once", "event_id", "rule", "channel", "copy", unique=True),
+    _pending("deliveries_due", "channel", "turn", "due_at", "id", where=" AND turn > 0"),
+    _pending("deliveries_later", "due_at", "id", where=" AND turn = 0"),
+    _pending("deliveries_case", "case_key", "channel", "id", where=" AND case_key IS NOT NULL"),
+    _pending("deliveries_digest", "digest", where=" AND digest IS NOT NULL"),
     sa.Index(
-        "deliveries_due",
-        "channel",
-        "due_at",
-        "id",
-        sqlite_where=sa.text("state = 'pending'"),
-        postgresql_where=sa.text("state = 'pending'"),
-    ),
-    sa.Index(
-        "deliveries_case",
-        "case_key",
-        "channel",
-        "id",
-        sqlite_where=sa.text("state = 'pending' AND case_key IS NOT NULL"),
-        postgresql_where=sa.text("state = 'pending' AND case_key IS NOT NULL"),
+        "deliveries_carried",
+        "carried_by",
+        sqlite_where=sa.text("carried_by IS NOT NULL"),
+        postgresql_where=sa.text("carried_by IS NOT NULL"),
     ),
     sa.Index(
         "deliveries_failed",
@@ -125,45 +136,98 @@ counters = sa.Table(
     sa.Column("value", sa.BigInteger, nullable=False),
 )
 
+lanes = sa.Table(
+    "lanes",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("next_at", sa.Double, nullable=False, comment="the rate's theoretical arrival time"),
+    sa.Column("failures", sa.Integer, nullable=False, comment="passing failures in a row"),
+    sa.Column("failing_since", sa.Double),
+    sa.Column("rests_until", sa.Double, nullable=False),
+    sa.Column("error", sa.Text),
+)
 
-def delivery_row(
-    delivery_id: int,
-    event_id: int,
-    rule: str,
-    channel: str,
-    case_key: str | None,
-    ruleset: str,
-    now: float,
-    *,
-    lease: float | None = None,
-    slot: int | None = None,
-    message_id: int | None = None,
-    resend_of: int | None = None,
-    fallback_of: int | None = None,
-) -> tuple[Any, ...]:
-    """Return a new pending delivery in the order of the table's columns.
+memory = sa.Table(
+    "memory",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("until", sa.Double, nullable=False, comment="forgotten after this"),
+    sa.Column("held", sa.Integer, nullable=False),
+    sa.Column("event_id", Id, nullable=False),
+    sa.Index("memory_until", "until"),
+)
 
-    It is due now, or, with `lease` and `slot`, already claimed for its first attempt.
-    """
-    claimed = slot is not None
-    original = resend_of is None and fallback_of is None
-    return (
-        delivery_id,
-        event_id,
-        rule,
-        channel,
-        case_key,
-        ruleset,
-        "pending",
-        None,
-        now,
-        lease if claimed else now,
-        None,
-        1 if claimed else 0,
-        slot,
-        0,
-        message_id,
-        0 if original else delivery_id,
-        resend_of,
-        fallback_of,
-    )
+mutes = sa.Table(
+    "mutes",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, nullable=False, comment="rule, channel, case or source"),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("until", sa.Double, nullable=False),
+    sa.Column("ended_at", sa.Double),
+    sa.Column("held", sa.Text, nullable=False, comment="JSON: channel -> how many it silenced"),
+    sa.Index(
+        "mutes_open",
+        "until",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
+)
+
+
+class NewDelivery(msgspec.Struct, kw_only=True):
+    """A delivery to be inserted. With `slot` it is in hand already, for its first attempt."""
+
+    id: int
+    event_id: int
+    rule: str
+    channel: str
+    case_key: str | None
+    ruleset: str
+    created_at: float
+    moment: float
+    due_at: float
+    turn: int = NEXT
+    state: str = "pending"
+    reason: str | None = None
+    slot: int | None = None
+    message_id: int | None = None
+    resend_of: int | None = None
+    fallback_of: int | None = None
+    step: int = 0
+    digest: str | None = None
+    held: int = 0
+
+    def row(self) -> tuple[Any, ...]:
+        """The values in the order of the table's columns."""
+        original = self.resend_of is None and self.fallback_of is None and not self.step
+        return (
+            self.id,
+            self.event_id,
+            self.rule,
+            self.channel,
+            self.case_key,
+            self.ruleset,
+            self.state,
+            self.reason,
+            self.created_at,
+            self.moment,
+            self.due_at,
+            self.turn,
+            None if self.state == "pending" else self.created_at,
+            0 if self.slot is None else 1,
+            self.slot,
+            0,
+            self.message_id,
+            0 if original else self.id,
+            self.resend_of,
+            self.fallback_of,
+            self.step,
+            self.digest,
+            None,
+            self.held,
+        )

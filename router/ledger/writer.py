@@ -11,13 +11,24 @@ import threading
 import time
 from collections import deque
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from router.ledger.accept import accept
-from router.ledger.claim import claim, record
-from router.ledger.shapes import Accepted, Claim, Draft, InHand, LedgerUnavailable, Tried
+from router.ledger.claim import claim
+from router.ledger.orders import (
+    AcceptOrder,
+    CallOrder,
+    ClaimOrder,
+    Hands,
+    Order,
+    RecordOrder,
+    StopOrder,
+)
+from router.ledger.record import record
+from router.ledger.shapes import Accepted, Claim, Draft, LedgerUnavailable, Tried
+from router.ledger.turns import lock_cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,67 +46,6 @@ shared commit saves more than the wait costs), or when what comes first is an at
 recorded, which nobody waits for. An event that comes alone waits for nothing."""
 
 
-class Hands(Protocol):
-    """Who sends: it says how much it can take of a channel, and takes it."""
-
-    def room(self, channel: str) -> int:
-        """How many more of the channel this process can take in hand."""
-
-    def free(self, channel: str) -> int:
-        """The same for deliveries that are new: none while earlier ones wait."""
-
-    def take(self, in_hand: Sequence[InHand]) -> None:
-        """These are claimed, and on disk."""
-
-    def wait(self, channel: str) -> None:
-        """New deliveries of the channel were written down unclaimed."""
-
-    def claimed(self, channel: str, claim: Claim) -> None:
-        """A claim was answered: take what it brought."""
-
-    def unwritten(self, what: str, reason: str) -> None:
-        """Something could not be written; it is kept, and will be tried again."""
-
-
-class _Accept:
-    __slots__ = ("draft", "future", "loop")
-
-    def __init__(self, draft: Draft) -> None:
-        self.draft = draft
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Accepted] = self.loop.create_future()
-
-
-class _Claim:
-    __slots__ = ("channel",)
-
-    def __init__(self, channel: str) -> None:
-        self.channel = channel
-
-
-class _Record:
-    __slots__ = ("done", "tried")
-
-    def __init__(self, tried: Tried, done: Callable[[], None]) -> None:
-        self.tried = tried
-        self.done = done
-
-
-class _Call:
-    __slots__ = ("function", "future")
-
-    def __init__(self, function: Callable[[sa.Connection], Any], future: Future[Any]) -> None:
-        self.function = function
-        self.future = future
-
-
-class _Stop:
-    pass
-
-
-_Order = _Accept | _Claim | _Record | _Call | _Stop
-
-
 class Writer:
     """A thread that writes what it is given, in the order it is given it."""
 
@@ -105,8 +55,8 @@ class Writer:
         self._uid = uid
         self._now = now
         self._hands: Hands | None = None
-        self._queue: SimpleQueue[_Order] = SimpleQueue()
-        self._unrecorded: deque[_Record] = deque()
+        self._queue: SimpleQueue[Order] = SimpleQueue()
+        self._unrecorded: deque[RecordOrder] = deque()
         self._connection: sa.Connection | None = None
         self._last = 0
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
@@ -123,46 +73,50 @@ class Writer:
         """Queue a draft; the future is set once it is on disk, or with LedgerUnavailable."""
         if self._queue.qsize() > QUEUE:
             raise LedgerUnavailable("more events arrive than can be written down")
-        order = _Accept(draft)
+        order = AcceptOrder(draft)
         self._queue.put(order)
         return order.future
 
     def claim(self, channel: str) -> None:
         """Queue a claim; what it brings goes to the hands."""
-        self._queue.put(_Claim(channel))
+        self._queue.put(ClaimOrder(channel))
 
     def record(self, tried: Tried, done: Callable[[], None]) -> None:
         """Queue an attempt; `done` is called in the writer's thread once it is on disk.
 
         An attempt that cannot be written is kept and tried again until it can.
         """
-        self._queue.put(_Record(tried, done))
+        self._queue.put(RecordOrder(tried, done))
 
     def call(self, function: Callable[[sa.Connection], Any], future: Future[Any]) -> None:
         """Queue a function that runs inside a transaction."""
-        self._queue.put(_Call(function, future))
+        self._queue.put(CallOrder(function, future))
 
     def stop(self) -> None:
         """Write what is queued, then end."""
-        self._queue.put(_Stop())
+        self._queue.put(StopOrder())
         self._thread.join()
 
     def _run(self) -> None:
         stopping = False
         while not stopping:
             batch = self._take()
-            stopping = any(isinstance(order, _Stop) for order in batch)
-            batch = [order for order in batch if not isinstance(order, _Stop)]
+            stopping = any(isinstance(order, StopOrder) for order in batch)
+            # What is called has a transaction of its own: it may lock what it likes.
+            for order in batch:
+                if isinstance(order, CallOrder):
+                    self._write([order])
+            batch = [order for order in batch if not isinstance(order, StopOrder | CallOrder)]
             if batch:
                 self._write(batch)
         if self._connection is not None:
             self._connection.close()
 
-    def _take(self) -> list[_Order]:
-        batch: list[_Order] = []
+    def _take(self) -> list[Order]:
+        batch: list[Order] = []
         try:
             batch.append(self._queue.get(timeout=RETRY_AFTER if self._unrecorded else None))
-            if self._last > BUSY or isinstance(batch[0], _Record):
+            if self._last > BUSY or isinstance(batch[0], RecordOrder):
                 time.sleep(LINGER)
             while len(batch) < BATCH:
                 batch.append(self._queue.get_nowait())
@@ -173,7 +127,7 @@ class Writer:
         self._unrecorded.clear()
         return batch
 
-    def _write(self, batch: Sequence[_Order]) -> None:
+    def _write(self, batch: Sequence[Order]) -> None:
         try:
             self._commit(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told
@@ -184,18 +138,20 @@ class Writer:
             for order in batch:
                 self._write([order])
 
-    def _commit(self, batch: Sequence[_Order]) -> None:
+    def _commit(self, batch: Sequence[Order]) -> None:
         now, hands, engine = self._now(), self._hands, self._engine
-        drafts = [order for order in batch if isinstance(order, _Accept)]
-        tried = [order for order in batch if isinstance(order, _Record)]
-        claims = dict.fromkeys(order.channel for order in batch if isinstance(order, _Claim))
-        calls = [order for order in batch if isinstance(order, _Call)]
+        drafts = [order for order in batch if isinstance(order, AcceptOrder)]
+        tried = [order for order in batch if isinstance(order, RecordOrder)]
+        claims = dict.fromkeys(order.channel for order in batch if isinstance(order, ClaimOrder))
+        calls = [order for order in batch if isinstance(order, CallOrder)]
         if self._connection is None:
             self._connection = engine.writing.connect()
         connection = self._connection
         with connection.begin():
+            lock_cases(connection, engine, _cases(drafts, tried))
+            freed: set[str] = set()
             if tried:
-                record(connection, engine, [order.tried for order in tried])
+                freed = record(connection, engine, [order.tried for order in tried])
             written = accept(
                 connection,
                 engine,
@@ -213,6 +169,7 @@ class Writer:
                     connection,
                     engine,
                     channel=channel,
+                    rate=hands.rate(channel) if hands else None,
                     room=hands.room(channel) - taken.get(channel, 0) if hands else 0,
                     slot=self._slot,
                     uid=self._uid,
@@ -221,14 +178,16 @@ class Writer:
                 for channel in claims
             }
             results = [order.function(connection) for order in calls]
-            if written.waiting and not engine.sqlite:
+            if (written.waiting or freed) and not engine.sqlite:
                 connection.exec_driver_sql("NOTIFY router_deliveries")
         if hands:
             hands.take(written.in_hand)
             for channel, found in claimed.items():
                 hands.claimed(channel, found)
-            for channel in written.waiting:
+            for channel in written.waiting | freed:
                 hands.wait(channel)
+            if written.first_moment is not None:
+                hands.later(written.first_moment)
         for record_order in tried:
             record_order.done()
         for call, result in zip(calls, results, strict=True):
@@ -241,17 +200,17 @@ class Writer:
             self._connection.close()
             self._connection = None
 
-    def _refuse(self, order: _Order, error: Exception) -> None:
+    def _refuse(self, order: Order, error: Exception) -> None:
         reason = LedgerUnavailable(_in_words(error))
-        if isinstance(order, _Accept):
+        if isinstance(order, AcceptOrder):
             order.loop.call_soon_threadsafe(_set, order.future, reason)
-        elif isinstance(order, _Record):
+        elif isinstance(order, RecordOrder):
             self._unrecorded.append(order)
             self._tell("attempt", reason)
-        elif isinstance(order, _Call):
+        elif isinstance(order, CallOrder):
             order.future.set_exception(reason)
-        elif isinstance(order, _Claim) and self._hands:
-            later = Claim((), "nothing", self._now() + RETRY_AFTER)
+        elif isinstance(order, ClaimOrder) and self._hands:
+            later = Claim((), more=False, next_due=self._now() + RETRY_AFTER)
             self._hands.claimed(order.channel, later)
             self._tell("claim", reason)
 
@@ -260,11 +219,17 @@ class Writer:
             self._hands.unwritten(what, str(reason))
 
 
+def _cases(drafts: Sequence[AcceptOrder], tried: Sequence[RecordOrder]) -> set[str | None]:
+    """The cases whose turns a batch may change."""
+    posted = {o.draft.event.case_key for o in drafts if o.draft.planned or o.draft.cancels}
+    return posted.union(*(order.tried.delivery.cases for order in tried))
+
+
 def _no_room(_channel: str) -> int:
     return 0
 
 
-def _settle(drafts: Sequence[_Accept], accepted: Sequence[Accepted]) -> None:
+def _settle(drafts: Sequence[AcceptOrder], accepted: Sequence[Accepted]) -> None:
     """Tell those who wait in an event loop, with one call into each loop."""
     by_loop: dict[Any, list[tuple[asyncio.Future[Accepted], Accepted]]] = {}
     for order, answer in zip(drafts, accepted, strict=True):

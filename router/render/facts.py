@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from router.event import KNOWN_FIELDS
-from router.message import Severity
+import msgspec
+
+from router.event import KNOWN_FIELDS, Event
+from router.message import SEVERITIES, Severity
 from router.render.escape import clean, safe_url
 from router.render.sandbox import humanize
 
 if TYPE_CHECKING:
-    from router.event import Event
+    from collections.abc import Sequence
+
     from router.rules import Channel, Rule
 
 HIDDEN = "\u2022\u2022\u2022"
@@ -51,22 +55,44 @@ _OF_CASE = {
     "gray": "#6b7280",
     "black": "#222222",
 }
+
+
+class Occasion(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said beside one event's words.
+
+    `events` are those of a digest; it is `gathered` when they came together for want of a rate,
+    not by a rule. `held` counts what was throttled before. `step` n is the nth reminder, -n the
+    nth escalation.
+    """
+
+    events: tuple[Event, ...] = ()
+    gathered: bool = False
+    held: int = 0
+    step: int = 0
+
+
+ONCE = Occasion()
+
 VARIABLES = KNOWN_FIELDS | {
     *("event", "source", "rule", "channel", "received_at", "links", "severity", "colour"),
-    *("heading", "facts", "change", "because"),
+    *("heading", "facts", "change", "because", "events", "count", "digest", "held", "reminder"),
 }
 """Every name that a template may use, beside the fields of an event that atfinity may add."""
 _ABSENT = dict.fromkeys(KNOWN_FIELDS)
 
 
-def variables(event: Event, rule: Rule, channel: Channel, base_url: str) -> dict[str, Any]:
-    """Everything a template can name, for one event, rule and channel."""
-    fields = event.fields
-    if channel.hide:
-        fields = {k: HIDDEN if k in channel.hide else v for k, v in fields.items()}
+def variables(
+    event: Event, rule: Rule, channel: Channel, base_url: str, occasion: Occasion
+) -> dict[str, Any]:
+    """Everything a template can name, for one event or digest, rule and channel."""
+    fields = _shown(event, channel)
     link = safe_url(fields.get("case_url"))
-    severity = rule.severity or severity_of(event)
+    listed = occasion.events or (event,)
+    worst: Severity = max((severity_of(one) for one in listed), key=SEVERITIES.index)
+    severity = rule.severity or worst
     own = f"{base_url}/events/{event.id}" if event.id else base_url
+    together = [_listed(one, channel) for one in listed]
+    many = len({one.case_key for one in listed}) > 1
     return {
         **_ABSENT,
         **fields,
@@ -76,18 +102,75 @@ def variables(event: Event, rule: Rule, channel: Channel, base_url: str) -> dict
         "rule": {"name": rule.name, "severity": severity},
         "channel": {"name": channel.name},
         "received_at": datetime.fromtimestamp(event.received_at, UTC),
-        "links": {"case": link, "event": own},
+        "links": {"case": None if many else link, "event": base_url if many else own},
         "severity": severity,
-        "colour": colour_of(fields, severity),
+        "colour": colour_of({} if many else fields, severity),
         "heading": heading_of(event.trigger),
         "facts": facts_of(fields),
         "change": change_of(fields),
-        "because": because_of(rule),
+        "because": because_of(rule, occasion),
+        "events": together,
+        "count": len(together),
+        "digest": digest_of(together) if occasion.events else None,
+        "held": occasion.held,
+        "reminder": max(0, occasion.step),
     }
 
 
-def because_of(rule: Rule) -> str:
-    return f"You get this because of the rule \u201c{clean(rule.name)}\u201d."
+def because_of(rule: Rule, occasion: Occasion = ONCE) -> str:
+    """Why the reader gets this."""
+    name = f"the rule \u201c{clean(rule.name)}\u201d"
+    if occasion.gathered:
+        return "These came faster than they can be sent here one by one."
+    if occasion.step > 0:
+        return f"You get this because of {name}: reminder {occasion.step}, it is still so."
+    if occasion.step < 0:
+        return f"You get this because of {name}: it is still so."
+    return f"You get this because of {name}."
+
+
+def digest_of(listed: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a digest says of its events: a title, a line for each, and cases that come again."""
+    headings = Counter(str(one["heading"]) for one in listed)
+    told = [f"{number} \u00d7 {heading}" for heading, number in headings.most_common(4)]
+    if len(headings) > 4:
+        told.append("others")
+    cases = Counter(str(one["case"]) for one in listed if one["case"])
+    return {
+        "title": ", ".join(told),
+        "lines": [one["line"] for one in listed],
+        "cases": len(cases),
+        "again": [f"{case} ({number} times)" for case, number in cases.items() if number > 1],
+    }
+
+
+def _shown(event: Event, channel: Channel) -> dict[str, Any]:
+    if not channel.hide:
+        return event.fields
+    return {k: HIDDEN if k in channel.hide else v for k, v in event.fields.items()}
+
+
+def _listed(event: Event, channel: Channel) -> dict[str, Any]:
+    """One event of a digest: its fields, and what the built-in words say of it."""
+    fields = _shown(event, channel)
+    heading = heading_of(event.trigger)
+    case = clean(fields.get("case_user_readable_id") or fields.get("case_id"))[:60]
+    change = change_of(fields)
+    line = f"{heading}: {case} {clean(fields.get('case_name'))[:80]}".rstrip(" :")
+    if change is not None:
+        line += f" ({change['from']} \u2192 {change['to']})"
+    return {
+        **_ABSENT,
+        **fields,
+        "case_url": safe_url(fields.get("case_url")),
+        "source": event.source,
+        "received_at": datetime.fromtimestamp(event.received_at, UTC),
+        "heading": heading,
+        "case": case,
+        "change": change,
+        "facts": facts_of(fields),
+        "line": line,
+    }
 
 
 def severity_of(event: Event) -> Severity:

@@ -58,3 +58,12 @@ def member(family: str, wanted: Format, names: Container[str]) -> tuple[str, For
 def turn(text: str, given: Format, wanted: Format) -> str:
     """Words of one format as words of another."""
     return text if given == wanted else _CONVERT[given, wanted](text)
+
+
+def with_note(body: str, kind: Format, note: str) -> str:
+    """Words with one more line of plain text at their end."""
+    if kind != "html":
+        return f"{body}\n\n{turn(note, 'text', kind)}"
+    line = f"<p>{convert.text_to_html(note)}</p>"
+    head, end, rest = body.rpartition("</body>")
+    return f"{head}{line}{end}{rest}" if end else body + line

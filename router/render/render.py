@@ -6,6 +6,7 @@ says which rung spoke, and what was wrong with the one above.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,9 @@ import msgspec
 
 from router.message import Format, Message, Rung
 from router.render.convert import text_to_html, text_to_slack
-from router.render.escape import Kind, SafeUrl, clean, safe_url
-from router.render.facts import because_of, heading_of, severity_of, variables
-from router.render.family import member, turn
+from router.render.escape import Kind, SafeUrl, clean
+from router.render.facts import ONCE, Occasion, heading_of, variables
+from router.render.family import member, turn, with_note
 from router.render.faults import TemplateFault
 from router.render.templates import Templates
 
@@ -30,7 +31,12 @@ BUILT_IN = {
     for path in sorted((Path(__file__).parent / "builtin").glob("*.j2"))
 }
 DEFAULT = "_case"
+DIGEST = "_digest"
 TITLE_LENGTH = 250
+
+
+_LISTS = re.compile(r"\b(?:events|digest)\b")
+_HELD = "Held back before this one: {number} more like it."
 
 
 class _Words(msgspec.Struct, frozen=True):
@@ -55,17 +61,23 @@ class Renderer:
         target: Target,
         channel: Channel,
         format: Format,  # noqa: A002 - the concept's name
+        occasion: Occasion = ONCE,
     ) -> Message:
         """Return the message; never raises for any event or template."""
         try:
             return self.strict(
-                event=event, rule=rule, target=target, channel=channel, format=format
+                event=event,
+                rule=rule,
+                target=target,
+                channel=channel,
+                format=format,
+                occasion=occasion,
             )
         except TemplateFault as fault:
             first = fault
-        given = variables(event, rule, channel, self._base_url)
+        given = variables(event, rule, channel, self._base_url, occasion)
         try:
-            words = self._from_family(DEFAULT, format, given)
+            words = self._from_family(_usual(occasion), format, given)
             return self._message(words, "built-in", format, given, str(first))
         except TemplateFault:
             # The built-in words are tested for every trigger; an event stranger than those
@@ -80,20 +92,29 @@ class Renderer:
         target: Target,
         channel: Channel,
         format: Format,  # noqa: A002 - the concept's name
+        occasion: Occasion = ONCE,
     ) -> Message:
-        """Return the message that the rule's own words make; raises TemplateFault."""
-        given = variables(event, rule, channel, self._base_url)
-        family = target.template or rule.template
-        inline_title = rule.title if target.template is None else None
-        inline_body = rule.body if target.template is None else None
+        """Return the message that the rule's own words make; raises TemplateFault.
+
+        What was gathered from several rules has the built-in words.
+        """
+        given = variables(event, rule, channel, self._base_url, occasion)
+        own = not occasion.gathered
+        family = (target.template or rule.template) if own else None
+        inline_title = rule.title if own and target.template is None else None
+        inline_body = rule.body if own and target.template is None else None
         rung: Rung = "template" if family or inline_title or inline_body else "built-in"
+        if len(occasion.events) > 1:
+            self._lists(family, inline_body, format)
         title = body = text = None
         if inline_title is not None:
             title = self._inline("title", "title", inline_title, given)
         if inline_body is not None:
             body, text = self._inline_body(inline_body, format, given)
         if title is None or body is None:
-            words = self._from_family(family or DEFAULT, format, given, title=title, body=body)
+            words = self._from_family(
+                family or _usual(occasion), format, given, title=title, body=body
+            )
         else:
             words = _Words(title, body, text or "")
         if body is not None:
@@ -119,6 +140,18 @@ class Renderer:
             return _Words(title, body, "")
         body = turn(self._body(kind, name, given), kind, wanted)
         return _Words(title, body, self._as_text(family, body, wanted, given))
+
+    def _lists(self, family: str | None, inline_body: str | None, wanted: Format) -> None:
+        """See that a digest's words list its events: what they leave out would be lost."""
+        if inline_body is not None:
+            name, source = "body:", inline_body
+        else:
+            found = member(family, wanted, self.names) if family else None
+            if found is None:
+                return
+            name, source = found[0], self._templates.source(found[0])
+        if not _LISTS.search(source):
+            raise TemplateFault(name, None, "it does not list the `events` of a digest")
 
     def _as_text(self, family: str, body: str, wanted: Format, given: dict[str, Any]) -> str:
         """The plain text beside an HTML body, or the body itself as text."""
@@ -160,11 +193,15 @@ class Renderer:
         title = words.title or _one_line(
             f"{given['heading']}: {given['facts'][0][1]}" if given["facts"] else given["heading"]
         )
+        body, text = words.body or _as(kind, title), words.text or title
+        if given["held"]:
+            note = _HELD.format(number=given["held"])
+            body, text = with_note(body, kind, note), with_note(text, "text", note)
         return Message(
             title=title[:TITLE_LENGTH],
-            body=words.body or _as(kind, title),
+            body=body,
             format=kind,
-            text=words.text or title,
+            text=text,
             severity=given["severity"],
             colour=given["colour"],
             link=_plain(given["links"]["case"]),
@@ -174,19 +211,25 @@ class Renderer:
         )
 
 
+def _usual(occasion: Occasion) -> str:
+    return DIGEST if occasion.events else DEFAULT
+
+
 def _plain_line(
     event: Event, rule: Rule, given: dict[str, Any], kind: Format, fault: str
 ) -> Message:
     line = clean(f"{heading_of(event.trigger)}: {event.case_ref or 'no case'}")[:TITLE_LENGTH]
+    if given["digest"]:
+        line = clean(given["digest"]["title"])[:TITLE_LENGTH]
     return Message(
         title=line,
         body=_as(kind, line),
         format=kind,
         text=line,
-        severity=rule.severity or severity_of(event),
+        severity=given["severity"],
         colour=given["colour"],
-        link=_plain(safe_url(event.fields.get("case_url"))),
-        because=because_of(rule),
+        link=_plain(given["links"]["case"]),
+        because=given["because"],
         rung="plain",
         fault=fault,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jinja2.runtime import Context
 
 _EXTEND = 5
+_EXTENDS = re.compile(r"""\{%-?\s*(?:extends|include)\s*["']([^"']+)["']""")
 
 
 class _Compiled(msgspec.Struct, frozen=True):
@@ -41,6 +43,15 @@ class Templates:
         self._sandboxes: dict[Kind, Sandbox] = {kind: Sandbox(kind, loader) for kind in KINDS}
         self._compiled: dict[tuple[Kind, str], _Compiled] = {}
         self._lock = threading.Lock()
+
+    def source(self, name: str) -> str:
+        """The text of a template, and of those it extends."""
+        texts = [self._sources[name]]
+        while (found := _EXTENDS.search(texts[-1])) and found[1] in self._sources:
+            if len(texts) > _EXTEND:
+                break
+            texts.append(self._sources[found[1]])
+        return "".join(texts)
 
     def extends(self, kind: Kind, name: str) -> bool:
         """Whether a template extends another."""

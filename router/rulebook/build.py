@@ -8,16 +8,20 @@ from typing import Any, Literal
 
 import msgspec
 
+from router.calendar import Calendar
 from router.problem import Problem
+from router.rulebook.calendars import read_calendars
 from router.rulebook.channels import ChannelReader, read_retry, read_sources
 from router.rulebook.check import check
 from router.rulebook.conditions import WhenReader
-from router.rulebook.files import TEMPLATES, Files, template_file
+from router.rulebook.files import OTHERS, TEMPLATES, Files, other_file, template_file
 from router.rulebook.outside import Environment, Nothing, Outside
 from router.rulebook.shape import IncludedShape, RulebookShape
+from router.rulebook.timing import TimingReader
 from router.rulebook.tree import Path, Tree, parse
 from router.rulebook.validate import validate
-from router.rules import Channel, Retry, Rule, Ruleset, Target
+from router.rulebook.watches import WatchReader
+from router.rules import Channel, Retry, Rule, Ruleset, Target, Watch
 
 InspectChannel = Callable[[Channel], list[str]]
 
@@ -40,6 +44,10 @@ class Draft:
         self.channels: dict[str, Channel] = {}
         self.declared: set[str] = set()
         self.known: dict[str, list[Any]] = {}
+        self.calendars: dict[str, Calendar] = {}
+        self.used_calendars: set[str] = set()
+        self.watches: list[Watch] = []
+        self.unmatched: list[Rule] = []
 
     @property
     def main(self) -> Tree:
@@ -81,13 +89,12 @@ def rebuild(files: Mapping[str, str]) -> Ruleset:
 
     What came from outside is not in them, so its channels and sources are not usable.
     """
-    prefix = f"{TEMPLATES}/"
-    rules = {name: text for name, text in files.items() if not name.startswith(prefix)}
-    templates = {
-        name.removeprefix(prefix): text for name, text in files.items() if name.startswith(prefix)
-    }
+    templates = _within(files, TEMPLATES)
+    others = _within(files, OTHERS)
+    apart = {*map(template_file, templates), *map(other_file, others)}
+    rules = {name: text for name, text in files.items() if name not in apart}
     name = next(iter(rules), "rules.yaml")
-    _, ruleset = _assemble(Files(name, rules, templates), Nothing())
+    _, ruleset = _assemble(Files(name, rules, templates, others), Nothing())
     return ruleset or Ruleset(
         hash=_hash(files),
         sources={},
@@ -117,18 +124,22 @@ def _assemble(files: Files, outside: Outside) -> tuple[Draft, Ruleset | None]:
     draft.declared = set(declared) if isinstance(declared, dict) else set()
     known = main.data.get("known")
     draft.known = known if isinstance(known, dict) else {}
+    draft.calendars = read_calendars(main, files.others)
     for tree in draft.trees:
         _read_groups(draft, tree)
     for tree in draft.trees:
         _read_rules(draft, tree, defaults)
-    texts = {**files.rules, **{template_file(n): t for n, t in files.templates.items()}}
+    for tree in draft.trees:
+        _read_watches(draft, tree, sources)
+    texts = _texts(files)
     ruleset = Ruleset(
         hash=_hash(texts),
         sources=sources,
         channels=draft.channels,
-        rules=tuple(rule for rule, _, _ in draft.rules),
+        rules=(*(rule for rule, _, _ in draft.rules), *draft.unmatched),
         templates=dict(files.templates),
         files=texts,
+        watches=tuple(draft.watches),
     )
     return draft, ruleset if all(shaped) else None
 
@@ -148,11 +159,15 @@ def _read_groups(draft: Draft, tree: Tree) -> None:
 def _read_rules(draft: Draft, tree: Tree, defaults: Mapping[str, Any]) -> None:
     given = tree.data.get("rules") if isinstance(tree.data, dict) else None
     reader = WhenReader(tree)
+    timing = TimingReader(tree, draft.calendars)
+    usual = _text(defaults.get("calendar"))
+    if usual is not None and tree is draft.main:
+        timing.calendar(usual, ("defaults", "calendar"), "`defaults`")
     for number, data in enumerate(given if isinstance(given, list) else []):
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
             continue  # the shape's check has told it
         path: Path = ("rules", number)
-        rule = _rule(draft, tree, path, data, defaults, reader)
+        rule = _rule(draft, tree, path, data, defaults, reader, timing)
         if any(rule.name == other.name for other, _, _ in draft.rules):
             first = next(t.value(p) for o, t, p in draft.rules if o.name == rule.name)
             note = f"the other stands in {first.file}, line {first.line}"
@@ -160,6 +175,22 @@ def _read_rules(draft: Draft, tree: Tree, defaults: Mapping[str, Any]) -> None:
             tree.tell(where, f"two rules are named `{rule.name}`", note)
             continue
         draft.rules.append((rule, tree, path))
+    draft.used_calendars |= timing.used
+
+
+def _read_watches(draft: Draft, tree: Tree, sources: Mapping[str, Any]) -> None:
+    timing = TimingReader(tree, draft.calendars)
+    names = {
+        "channel_failing": draft.declared,
+        "silent_source": list(sources),
+        "template_error": [rule.name for rule, _, _ in draft.rules],
+    }
+    taken = {watch.name for watch in draft.watches} | {rule.name for rule in draft.unmatched}
+    reader = WatchReader(tree, timing, WhenReader(tree), lambda given: _targets(draft, given))
+    watches, unmatched = reader.read(names, taken)
+    draft.watches += watches
+    draft.unmatched += unmatched
+    draft.used_calendars |= timing.used
 
 
 def _rule(
@@ -169,6 +200,7 @@ def _rule(
     data: Mapping[str, Any],
     defaults: Mapping[str, Any],
     reader: WhenReader,
+    timing: TimingReader,
 ) -> Rule:
     name = str(data["name"])
     otherwise = data.get("otherwise") is True
@@ -183,11 +215,17 @@ def _rule(
         tree.tell(
             where, f"rule `{name}` says not when it speaks", "add `when:` or `otherwise: true`"
         )
+    unless = None
+    if "unless" in data:
+        unless = reader.read(data["unless"], (*path, "unless"), name)
+    usual = _text(defaults.get("calendar"))
+    times = timing.read(data, path, f"rule `{name}`", usual, lambda given: _targets(draft, given))
+    notify = data.get("notify") if data.get("notify") is not None else defaults.get("notify")
     says = any(data.get(key) is not None for key in ("template", "title", "body"))
     return Rule(
         name=name,
         when=when,
-        targets=_targets(draft, data, defaults),
+        targets=_targets(draft, notify),
         template=_text(data.get("template")) or (None if says else _text(defaults.get("template"))),
         title=_text(data.get("title")),
         body=_text(data.get("body")),
@@ -195,14 +233,13 @@ def _rule(
         stop=data.get("stop") is True,
         enabled=data.get("enabled") is not False,
         position=tree.value((*path, "name")),
+        unless=unless,
+        **times,
     )
 
 
-def _targets(
-    draft: Draft, data: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> tuple[Target, ...]:
+def _targets(draft: Draft, given: Any) -> tuple[Target, ...]:
     """Who is told: groups are their channels, and a channel is told once."""
-    given = data.get("notify") if data.get("notify") is not None else defaults.get("notify")
     found: dict[str, Target] = {}
     for item in given if isinstance(given, list) else [given]:
         name = item.get("channel") if isinstance(item, dict) else item
@@ -221,9 +258,20 @@ def _hash(texts: Mapping[str, str]) -> str:
     return hashlib.sha256(msgspec.json.encode(sorted(texts.items()))).hexdigest()[:16]
 
 
+def _texts(files: Files) -> dict[str, str]:
+    templates = {template_file(name): text for name, text in files.templates.items()}
+    others = {other_file(name): text for name, text in files.others.items()}
+    return {**files.rules, **templates, **others}
+
+
+def _within(files: Mapping[str, str], folder: str) -> dict[str, str]:
+    prefix = f"{folder}/"
+    return {n.removeprefix(prefix): t for n, t in files.items() if n.startswith(prefix)}
+
+
 def _masked(files: Files, draft: Draft) -> dict[str, str]:
     """All texts, with the secrets that stand in them written as `***`."""
-    texts = {**files.rules, **{template_file(n): t for n, t in files.templates.items()}}
+    texts = _texts(files)
     if draft.trees:
         main = draft.main
         text = texts[main.file]

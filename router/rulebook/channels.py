@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from router.duration import parse_duration
 from router.problem import Problem
 from router.rulebook.outside import Outside, fill, names_outside, values_outside
+from router.rulebook.timing import read_rate
 from router.rules import Channel, Retry, Source
 from router.secret import Secret
 
@@ -119,6 +120,7 @@ class ChannelReader:
             self._slack(name, given, at)
         parts: list[Secret] = []
         options = self._options(name, service, given, at, parts)
+        address = data["url"] if isinstance(data.get("url"), str) else ""
         concurrency = data.get("concurrency")
         hide = data.get("hide")
         return Channel(
@@ -126,6 +128,7 @@ class ChannelReader:
             service=service,
             options=options,
             retry=read_retry(self._tree, data.get("retry"), (*path, "retry"), self._retry),
+            rate=read_rate(self._tree, path, name, data, service, address),
             fallback=data.get("fallback") if isinstance(data.get("fallback"), str) else None,
             concurrency=concurrency if isinstance(concurrency, int) else 4,
             hide=frozenset(map(str, hide)) if isinstance(hide, list) else frozenset(),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from router.condition import AllOf, Always, Condition, Equals, Field, Glob, OneOf
+from router.condition import Condition, Equals, Field, Glob, OneOf
 from router.event import KNOWN_FIELDS, TRIGGERS
 from router.match import compile_glob, describe, tests_of
 from router.problem import Problem, closest, suggest
+from router.rulebook.overlap import hidden
 from router.rulebook.reach import carriers, triggers_of
 from router.rulebook.words import check_words
 
@@ -36,7 +37,7 @@ def check(
         *_channels(draft, inspect_channel),
         *_names(draft),
         *_conditions(draft),
-        *_hidden(draft),
+        *hidden(draft.rules),
         *_unused(draft, ruleset),
         *check_words(draft, ruleset, render=render),
     ]
@@ -96,23 +97,23 @@ def _circles(draft: Draft, start: str) -> bool:
 def _names(draft: Draft) -> Iterator[Problem]:
     known = {*draft.declared, *draft.groups}
     for rule, tree, path in draft.rules:
-        at: Path = (*path, "notify")
-        data: Any = tree.data["rules"][path[-1]].get("notify")
-        if data is None:
-            if not rule.targets:
-                where = tree.value((*path, "name"))
-                yield Problem(where, f"rule `{rule.name}` tells nobody", ("add `notify:`",))
-            continue
-        items = data if isinstance(data, list) else [data]
-        if not items:
-            yield Problem(tree.value(at), f"rule `{rule.name}` tells nobody; `notify` is empty")
-        for number, item in enumerate(items):
-            where_at = (*at, number) if isinstance(data, list) else at
-            if isinstance(item, dict):
-                where_at, item = (*where_at, "channel"), item.get("channel")  # noqa: PLW2901
-            if isinstance(item, str) and item not in known:
-                text = f"rule `{rule.name}` tells unknown channel `{item}`"
-                yield Problem(tree.value(where_at), text, (suggest(item, known),))
+        data: Any = tree.data["rules"][path[-1]]
+        if data.get("notify") is None and not rule.targets:
+            where = tree.value((*path, "name"))
+            yield Problem(where, f"rule `{rule.name}` tells nobody", ("add `notify:`",))
+        subject = f"rule `{rule.name}`"
+        yield from _told(tree, (*path, "notify"), data.get("notify"), subject, known)
+        steps = data.get("escalate")
+        for number, step in enumerate(steps if isinstance(steps, list) else []):
+            if isinstance(step, dict):
+                at = (*path, "escalate", number, "notify")
+                yield from _told(tree, at, step.get("notify"), subject, known)
+    for tree in draft.trees:
+        watches = tree.data.get("watch") if isinstance(tree.data, dict) else None
+        for number, watch in enumerate(watches if isinstance(watches, list) else []):
+            if isinstance(watch, dict):
+                at = ("watch", number, "notify")
+                yield from _told(tree, at, watch.get("notify"), "this watch", known)
     defaults = draft.main.data.get("defaults")
     given = defaults.get("notify") if isinstance(defaults, dict) else None
     for item in given if isinstance(given, list) else [given]:
@@ -122,14 +123,33 @@ def _names(draft: Draft) -> Iterator[Problem]:
             yield Problem(where, f"`defaults` tells unknown channel `{item}`", (note,))
 
 
+def _told(tree: Tree, at: Path, data: Any, subject: str, known: set[str]) -> Iterator[Problem]:
+    """Who is told that is not known."""
+    if data is None:
+        return
+    items = data if isinstance(data, list) else [data]
+    if not items:
+        yield Problem(tree.value(at), f"{subject} tells nobody; `notify` is empty")
+    for number, given in enumerate(items):
+        where_at = (*at, number) if isinstance(data, list) else at
+        name = given
+        if isinstance(given, dict):
+            where_at, name = (*where_at, "channel"), given.get("channel")
+        if isinstance(name, str) and name not in known:
+            text = f"{subject} tells unknown channel `{name}`"
+            yield Problem(tree.value(where_at), text, (suggest(name, known),))
+
+
 def _conditions(draft: Draft) -> Iterator[Problem]:
     for rule, tree, path in draft.rules:
-        if rule.when is None:
-            continue
-        for line in tests_of(rule.when):
-            where = _line_position(tree, (*path, "when"), line.path)
-            yield from _field(rule, line, where, draft.known)
-        if rule.enabled and not triggers_of(rule.when):
+        for key, condition in (("when", rule.when), ("unless", rule.unless)):
+            for line in tests_of(condition) if condition is not None else ():
+                where = _line_position(tree, (*path, key), line.path)
+                yield from _field(rule, line, where, draft.known)
+        if rule.unless is not None and not triggers_of(rule.unless):
+            text = f"rule `{rule.name}`: nothing can ever meet its `unless`"
+            yield Problem(tree.key((*path, "unless")), text)
+        if rule.when is not None and rule.enabled and not triggers_of(rule.when):
             yield from _never(rule, tree, path)
 
 
@@ -192,59 +212,29 @@ def _waits_for_new(condition: Condition) -> bool:
     return any(value not in TRIGGERS for value in values) or not values
 
 
-def _hidden(draft: Draft) -> Iterator[Problem]:
-    """Rules that an earlier one stops or repeats."""
-    stopping: list[Rule] = []
-    for number, (rule, tree, path) in enumerate(draft.rules):
-        if not rule.enabled or rule.when is None:
-            continue
-        for earlier in stopping:
-            if earlier.when is not None and _covers(earlier.when, rule.when):
-                where = tree.value((*path, "name"))
-                text = f"rule `{rule.name}` is never reached: `{earlier.name}` stops before it"
-                yield Problem(where, text, ("move it up, or take `stop` away",))
-                break
-        for other, _, _ in draft.rules[:number]:
-            if other.enabled and other.when == rule.when and (same := _same_words(other, rule)):
-                where = tree.value((*path, "name"))
-                text = f"rules `{other.name}` and `{rule.name}` send `{same}` the same words"
-                yield Problem(where, text, ("one of them is enough",), "warning")
-        if rule.stop:
-            stopping.append(rule)
-
-
-def _covers(earlier: Condition, later: Condition) -> bool:
-    """Whether every event that meets the later condition surely meets the earlier one."""
-    if isinstance(earlier, Always) or earlier == later:
-        return True
-    return _parts(earlier) <= _parts(later)
-
-
-def _parts(condition: Condition) -> set[Condition]:
-    return set(condition.parts) if isinstance(condition, AllOf) else {condition}
-
-
-def _same_words(one: Rule, two: Rule) -> str | None:
-    if (one.title, one.body) != (two.title, two.body):
-        return None
-    said = {(t.channel, t.template or one.template) for t in one.targets}
-    return next(
-        (t.channel for t in two.targets if (t.channel, t.template or two.template) in said), None
-    )
-
-
 def _unused(draft: Draft, ruleset: Ruleset) -> Iterator[Problem]:
     told = {target.channel for rule in ruleset.rules for target in rule.targets}
     told |= {channel.fallback for channel in ruleset.channels.values() if channel.fallback}
+    told |= {t.channel for rule in ruleset.rules for step in rule.escalate for t in step.targets}
+    told |= {target.channel for watch in ruleset.watches for target in watch.targets}
     for name in draft.channels:
         if name not in told:
             where = draft.main.key(("channels", name))
             yield Problem(where, f"channel `{name}` is used by no rule", (), "warning")
+    for name in draft.calendars:
+        if name not in draft.used_calendars:
+            where = draft.main.key(("calendars", name))
+            yield Problem(where, f"calendar `{name}` is used by nothing", (), "warning")
     named: set[str] = set()
     for tree in draft.trees:
         data = tree.data if isinstance(tree.data, dict) else {}
         rules = data.get("rules")
-        for block in [data.get("defaults"), *(rules if isinstance(rules, list) else [])]:
+        watches = data.get("watch")
+        blocks = [data.get("defaults"), *(watches if isinstance(watches, list) else [])]
+        for rule in rules if isinstance(rules, list) else []:
+            steps = rule.get("escalate") if isinstance(rule, dict) else None
+            blocks += [rule, *(steps if isinstance(steps, list) else [])]
+        for block in blocks:
             given = block.get("notify") if isinstance(block, dict) else None
             for item in given if isinstance(given, list) else [given]:
                 named.add(str(item.get("channel") if isinstance(item, dict) else item))

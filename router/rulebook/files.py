@@ -7,17 +7,23 @@ from pathlib import Path
 import msgspec
 
 from router.problem import Position, Problem
+from router.rulebook.calendars import holiday_files
 from router.rulebook.tree import LARGEST, parse
 
 TEMPLATES = "templates"
+OTHERS = "files"
 
 
 class Files(msgspec.Struct, frozen=True):
-    """What was read: texts by name (the rules file first), templates, and what could not be."""
+    """What was read: texts by name (the rules file first), templates, and what could not be.
+
+    `others` are the files that the rules name for their holidays, as they name them.
+    """
 
     name: str
     rules: dict[str, str]
     templates: dict[str, str]
+    others: dict[str, str] = {}
     problems: tuple[Problem, ...] = ()
 
 
@@ -36,16 +42,35 @@ def read_files(path: str, templates: str | None = None) -> Files:
                 found = _read(Path(name), name, problems)
                 if found is not None:
                     rules[name] = found
+    others = _others(path, text, problems) if text and "holidays" in text else {}
     folder = Path(templates) if templates is not None else Path(path).parent / TEMPLATES
     if templates is not None and not folder.is_dir():
         fault = f"ROUTER_TEMPLATES: there is no folder `{templates}`"
         problems.append(Problem(Position(path, 1, 1), fault))
-    return Files(path, rules, _templates(folder, problems), tuple(problems))
+    return Files(path, rules, _templates(folder, problems), others, tuple(problems))
 
 
 def template_file(name: str) -> str:
     """How a template's file is named in problems and in the ledger."""
     return f"{TEMPLATES}/{name}"
+
+
+def other_file(name: str) -> str:
+    """How a file that the rules name is named in the ledger."""
+    return f"{OTHERS}/{name}"
+
+
+def _others(path: str, text: str, problems: list[Problem]) -> dict[str, str]:
+    tree = parse(text, path)
+    found: dict[str, str] = {}
+    for where, name in holiday_files(tree.data):
+        file = Path(path).parent / name
+        if not file.is_file():
+            fault = f"there is no file `{name}`; it is looked for beside this one"
+            problems.append(Problem(tree.value(where), fault))
+        elif (read := _read(file, name, problems)) is not None:
+            found[name] = read
+    return found
 
 
 def _included(path: str, text: str, problems: list[Problem]) -> list[str]:

@@ -5,36 +5,21 @@ Each field's `expects` completes the sentence "`key` must be ...".
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
-SEVERITY = Literal["info", "success", "warning", "failure"]
-Text = Annotated[StrictStr, Field(min_length=1)]
-Name = Annotated[StrictStr, Field(min_length=1, max_length=120)]
-Number = StrictInt | StrictStr
-When = Annotated[
-    dict[str, Any] | Literal["always"],
-    Field(
-        description=(
-            "what an event must meet: field to test, every line must hold; `any`, `all`, `not` and"
-            " `if` combine; `always` is every event"
-        ),
-        examples=[{"trigger": "case_approved", "process_key": ["kyc_process", "onboarding_*"]}],
-    ),
-]
-
-
-def key(expects: str, description: str, default: Any = None, **more: Any) -> Any:
-    """One key: what it takes, what it means, and what it is when it is left out (`...`: needed)."""
-    extra: dict[str, Any] = {"expects": expects}
-    return Field(default, description=description, json_schema_extra=extra, **more)
-
-
-class Shape(BaseModel):
-    """A mapping with known keys only."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+from router.rulebook.shape_base import SEVERITY, Name, Number, Shape, Text, When, key
+from router.rulebook.shape_time import (
+    CalendarShape,
+    DigestShape,
+    EscalationShape,
+    HoursShape,
+    RemindShape,
+    TargetShape,
+    ThrottleShape,
+    WatchShape,
+)
 
 
 class SourceShape(Shape):
@@ -112,14 +97,20 @@ class ChannelShape(Shape):
         "a whole number from 1 to 32", "how many messages may be on their way at once"
     )
     hide: list[Text] | None = key("a list of fields", "fields that are masked on this channel")
+    rate: Text | None = key(
+        "a rate like 1/s or 30/min",
+        "how many messages it takes; 1/s for Slack and 30/min for email unless told",
+        examples=["1/s", "30/min"],
+    )
+    burst: Annotated[StrictInt, Field(ge=1, le=1000)] | None = key(
+        "a whole number from 1 to 1000", "how many may go at once after a rest; 1 unless told"
+    )
+    overflow: Literal["digest", "keep"] | None = key(
+        "digest or keep",
+        "what happens when more wait than the rate can carry: one message that lists them, or one"
+        " by one; digest for chat, keep for others",
+    )
     paused: StrictBool | None = key("true or false", "hold all messages until it is taken away")
-
-
-class TargetShape(Shape):
-    """One channel to tell, with a template of its own."""
-
-    channel: Name = key("a channel or group", "the channel or group", ...)
-    template: Text | None = key("a template", "the template for it")
 
 
 class RuleShape(Shape):
@@ -138,6 +129,47 @@ class RuleShape(Shape):
     title: Text | None = key("a text", "the title, instead of a template's")
     body: Text | None = key("a text", "the body, instead of a template's")
     severity: SEVERITY | None = key("info, success, warning or failure", "how bad it is")
+    after: Text | None = key(
+        "a duration like 2h",
+        "wait this long after the event; with `calendar`, in its open time: a day is a working day",
+        examples=["2h", "1d12h"],
+    )
+    calendar: Text | None = key(
+        "a calendar", "in whose open time `after`, `remind` and `escalate` are counted"
+    )
+    unless: When | None = key(
+        "field tests, or `always`",
+        "an event of the same case that meets it meanwhile cancels what is still to be said",
+        examples=[{"trigger": "case_state_changed", "previous_state_key": "in_review"}],
+    )
+    hours: Text | HoursShape | None = key(
+        "a calendar, or { calendar, outside }",
+        "outside these hours the message waits until they begin",
+        examples=["office", {"calendar": "office", "outside": "drop"}],
+    )
+    throttle: ThrottleShape | None = key(
+        "a mapping like { once_per, by }",
+        "the first speaks; the rest are recorded, and counted in the next one",
+        examples=[{"once_per": "1h", "by": ["case_id"]}],
+    )
+    digest: DigestShape | None = key(
+        "a mapping like { every, by }",
+        "collect, then say it in one message that lists them",
+        examples=[{"every": "1h", "by": "process_key"}, {"at": "09:00", "calendar": "office"}],
+    )
+    dedupe: Text | None = key(
+        "a duration like 30s", "an identical event within it is recorded, and not repeated"
+    )
+    remind: RemindShape | None = key(
+        "a mapping like { every, at_most }",
+        "with `unless`: say it again until it is cancelled",
+        examples=[{"every": "1d", "at_most": 3}],
+    )
+    escalate: list[EscalationShape] | None = key(
+        "a list of { after, notify }",
+        "with `unless`: tell others if it is still so",
+        examples=[[{"after": "4h", "notify": "head-of-kyc"}]],
+    )
 
 
 class DefaultsShape(Shape):
@@ -149,6 +181,7 @@ class DefaultsShape(Shape):
         "a channel, a group, or a list of them", "who is told"
     )
     retry: RetryShape | None = key("a mapping like { for, first, at_most }", "when to try again")
+    calendar: Text | None = key("a calendar", "the calendar of rules without one")
 
 
 class IncludedShape(Shape):
@@ -156,6 +189,7 @@ class IncludedShape(Shape):
 
     groups: dict[Name, list[Name]] | None = key("group names with channels", "lists of channels")
     rules: list[RuleShape] | None = key("a list of rules", "more rules")
+    watch: list[WatchShape] | None = key("a list of watches", "more to be told about the router")
 
 
 class RulebookShape(Shape):
@@ -170,32 +204,15 @@ class RulebookShape(Shape):
         "field names with lists", "the keys that these fields can have; others are problems"
     )
     include: list[Text] | None = key("a list of files like rules.d/*.yaml", "more rules")
+    calendars: dict[Name, CalendarShape] | None = key("names with hours", "when places are open")
     rules: list[RuleShape] | None = key("a list of rules", "when to say what to whom")
+    watch: list[WatchShape] | None = key(
+        "a list of watches", "what the router tells about itself, and to whom"
+    )
 
 
 NOT_YET: dict[str, dict[str, str]] = {
-    "rule": {
-        "after": "it would speak at once",
-        "unless": "nothing would cancel it",
-        "hours": "it would speak at any hour",
-        "calendar": "there are no calendars yet",
-        "throttle": "it would say everything",
-        "digest": "it would say each by itself",
-        "dedupe": "it would say everything",
-        "remind": "it would not say it again",
-        "escalate": "it would not tell others",
-    },
-    "channel": {
-        "rate": "nothing would slow it down",
-        "burst": "nothing would slow it down",
-        "overflow": "it would send each by itself",
-    },
-    "defaults": {"calendar": "there are no calendars yet"},
-    "file": {
-        "calendars": "no rule could use them",
-        "tests": "nothing would run them",
-        "watch": "nothing would watch",
-    },
+    "file": {"tests": "nothing would run them"},
 }
 """Keys that the language has and this version has not: refused, since to pass over one in
 silence would say something else than what is written."""

@@ -17,9 +17,18 @@ from router.rulebook.shape import (
     RuleShape,
     SlackShape,
     SourceShape,
-    TargetShape,
     TeamsShape,
     WebhookShape,
+)
+from router.rulebook.shape_time import (
+    CalendarShape,
+    DigestShape,
+    EscalationShape,
+    HoursShape,
+    RemindShape,
+    TargetShape,
+    ThrottleShape,
+    WatchShape,
 )
 
 if TYPE_CHECKING:
@@ -31,15 +40,17 @@ _NOUNS: dict[type[BaseModel], str] = {
     SourceShape: "source",
     DefaultsShape: "`defaults`",
     TargetShape: "this item of `notify`",
+    CalendarShape: "calendar",
+    HoursShape: "`hours`",
+    ThrottleShape: "`throttle`",
+    DigestShape: "`digest`",
+    RemindShape: "`remind`",
+    EscalationShape: "this item of `escalate`",
+    WatchShape: "this item of `watch`",
     SlackShape: "`slack`",
     EmailShape: "`email`",
     TeamsShape: "`teams`",
     WebhookShape: "`webhook`",
-}
-_LATER: dict[type[BaseModel], str] = {
-    RuleShape: "rule",
-    ChannelShape: "channel",
-    DefaultsShape: "defaults",
 }
 
 
@@ -97,10 +108,10 @@ def _unknown(tree: Tree, shape: type[BaseModel], path: Path, kind: str) -> None:
     model = _model(shape, path[:-1])
     name = str(path[-1])
     subject = _subject(tree, path[:-1], model)
-    later = NOT_YET[_LATER.get(model, "") or kind] if model in _LATER or len(path) == 1 else {}
+    later = NOT_YET[kind] if len(path) == 1 else {}
     if name in later:
         text = f"`{name}` is not supported by this version yet; {later[name]}"
-        tree.tell(tree.key(path), f"{subject}: {text}" if len(path) > 1 else text)
+        tree.tell(tree.key(path), text)
         return
     known = [field.alias or key for key, field in model.model_fields.items()]
     where = f" in {subject}" if len(path) > 1 else ""
@@ -142,7 +153,7 @@ def _subject(tree: Tree, path: Path, model: type[BaseModel]) -> str:
             if isinstance(name, str)
             else f"the rule in line {tree.value(path).line}"
         )
-    if noun in ("channel", "source"):
+    if noun in ("channel", "source", "calendar"):
         return f"{noun} `{path[-1]}`"
     return f"{noun} of channel `{path[1]}`" if path[0] == "channels" and len(path) > 2 else noun
 

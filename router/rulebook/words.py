@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from router.event import COMMON_FIELDS, NULLABLE_FIELDS, TRIGGERS, Event
 from router.message import Format
 from router.problem import Position, Problem, suggest
-from router.render import BUILT_IN, Renderer, TemplateFault
+from router.render import BUILT_IN, ONCE, Occasion, Renderer, TemplateFault
 from router.render.check import inspect, inspect_source, used_by
 from router.render.family import families
 from router.rulebook.files import template_file
@@ -111,10 +111,11 @@ def _rendered(draft: Draft, ruleset: Ruleset) -> Iterator[Problem]:
     done: set[tuple[Any, ...]] = set()
     for rule, tree, path in draft.rules:
         triggers = triggers_of(rule.when) if rule.when is not None else frozenset(TRIGGERS)
-        for target in rule.targets:
+        for target in (*rule.targets, *(t for step in rule.escalate for t in step.targets)):
             channel = ruleset.channels.get(target.channel)
             for kind in _FORMATS[channel.service] if channel is not None else ():
-                key = (target.template or rule.template, rule.title, rule.body, kind)
+                own = (rule.title, rule.body, rule.digest is not None)
+                key = (target.template or rule.template, *own, kind)
                 for trigger in sorted(triggers):
                     if (*key, trigger) in done:
                         continue
@@ -128,13 +129,15 @@ def _try(
     renderer: Renderer, rule: Rule, target: Target, draft: Draft, kind: Format, trigger: str
 ) -> TemplateFault | None:
     for null in (False, True):
+        event = sample(trigger, null=null)
         try:
             renderer.strict(
-                event=sample(trigger, null=null),
+                event=event,
                 rule=rule,
                 target=target,
                 channel=draft.channels[target.channel],
                 format=kind,
+                occasion=Occasion(events=(event, event)) if rule.digest is not None else ONCE,
             )
         except TemplateFault as fault:
             return fault

@@ -13,8 +13,9 @@ from far_end import wait_until
 from router.event import Event, decode
 from router.ledger import Claim, Draft, Filters, InHand, Ledger, LedgerError, Tried, open_ledger
 from router.message import Message, Outcome
-from router.route import Planned
+from router.rules import Rate
 from router.secret import Secret
+from router.timing import Planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,11 +36,19 @@ class Hands:
         self.claims: list[tuple[str, Claim]] = []
         self.waiting: list[str] = []
         self.unable: list[str] = []
+        self.moments: list[float] = []
+        self.pace: Rate | None = None
 
     def room(self, _channel: str) -> int:
         return self.places
 
     free = room
+
+    def rate(self, _channel: str) -> Rate | None:
+        return self.pace
+
+    def later(self, moment: float) -> None:
+        self.moments.append(moment)
 
     def take(self, in_hand: Sequence[InHand]) -> None:
         self.held.extend(in_hand)
@@ -174,7 +183,7 @@ def test_one_cases_deliveries_come_one_at_a_time_in_order(
     accept(ledger, draft(1), draft(2), draft(1), draft(1))
     first = claim(ledger, hands)
     assert [h.event.fields["case_id"] for h in first] == [1, 2]
-    assert hands.claims[-1][1].more == "blocked"
+    assert not hands.claims[-1][1].more
     record(ledger, first[0], "pending", due_at=5_000.0)
     assert claim(ledger, hands) == []
     clock.now = 5_000.0

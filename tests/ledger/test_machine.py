@@ -13,14 +13,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from router.event import Event
 from router.ledger.accept import LEASE, accept
-from router.ledger.claim import claim, give_back, record, release
+from router.ledger.claim import claim
 from router.ledger.engine import Engine, open_engine
 from router.ledger.migrate import migrate
+from router.ledger.record import give_back, record, release
 from router.ledger.shapes import Draft, InHand, Tried
 from router.ledger.tables import deliveries
 from router.message import Outcome
-from router.route import Planned
 from router.secret import Secret
+from router.timing import Planned
 
 CASES = st.integers(0, 2)
 CHANNELS = ("a", "b")
@@ -88,6 +89,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.connection,
                 self.engine,
                 channel=channel,
+                rate=None,
                 room=room,
                 slot=slot,
                 uid="u",
@@ -154,6 +156,7 @@ class LedgerMachine(RuleBasedStateMachine):
                         self.connection,
                         self.engine,
                         channel=channel,
+                        rate=None,
                         room=50,
                         slot=0,
                         uid="u",

@@ -42,9 +42,12 @@ channels:
   post:
     email: {{ host: 127.0.0.1, port: {smtp}, security: none, from: router@bank.example,
              to: kyc@bank.example }}
+    rate: 1000/s
     retry: {{ first: 50ms, at_most: 100ms }}
   chat:
     slack: {{ webhook: "{hook or sink + "/slack"}" }}
+    rate: 1000/s
+    overflow: keep
     retry: {{ first: 50ms, at_most: 100ms }}
 rules:
   - name: approved

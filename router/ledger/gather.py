@@ -1,0 +1,162 @@
+"""Which deliveries go together as one message, and which by themselves.
+
+Those of one digest do; so do those that wait beyond what a channel's rate can carry (`overflow:
+digest`); and those that were put in one message before go with the same ones again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+
+from router.ledger.tables import BEHIND, LATER, NEXT, deliveries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from router.rules import Rate
+
+CARRY = 250
+"""Deliveries that one message lists at most: about what Slack and people take."""
+PATIENCE = 10.0
+"""Seconds of waiting that a rate may make before what waits goes together."""
+
+
+class Unit(NamedTuple):
+    """What goes as one message: one delivery, or several `together`, in order."""
+
+    rows: list[Any]
+    together: bool
+
+
+def units(
+    connection: sa.Connection,
+    channel: str,
+    *,
+    rate: Rate | None,
+    may: int,
+    now: float,
+    trial: bool,
+) -> list[Unit]:
+    """What is to be said next on a channel: `may` messages at most.
+
+    On `trial` (the channel has been failing) what was tried most comes first: it probes, and the
+    others keep their attempts.
+    """
+    if rate is not None and rate.gather and not trial:
+        rows = _overflow(connection, channel, rate, now)
+        if rows:
+            return [Unit(rows, together=True)]
+    found: list[Unit] = []
+    done: set[int] = set()
+    for row in _next(connection, channel, may, now, trial=trial):
+        if row.id in done:
+            continue
+        unit = _unit(connection, row, now)
+        # What an earlier one of its case holds up may leave nothing to say yet.
+        if unit.rows and not done & {one.id for one in unit.rows}:
+            done |= {one.id for one in unit.rows}
+            found.append(unit)
+    return found
+
+
+def _unit(connection: sa.Connection, row: Any, now: float) -> Unit:
+    if row.carried_by is not None:
+        same = deliveries.c.carried_by == row.carried_by
+        query = sa.select(deliveries).where(_PENDING, same).order_by(deliveries.c.id)
+        return Unit(list(connection.execute(query)), together=True)
+    if row.digest is not None:
+        same = (deliveries.c.digest == row.digest) & (deliveries.c.channel == row.channel)
+        rows = _due(connection, now, same, deliveries.c.turn > LATER)
+        return Unit(_unblocked(connection, row.channel, rows), together=True)
+    return Unit([row], together=False)
+
+
+def _next(
+    connection: sa.Connection, channel: str, may: int, now: float, *, trial: bool
+) -> Sequence[Any]:
+    order: list[Any] = [deliveries.c.due_at, deliveries.c.id]
+    if trial:
+        order.insert(0, deliveries.c.attempt.desc())
+    query = (
+        sa.select(deliveries)
+        .where(
+            _PENDING,
+            deliveries.c.channel == channel,
+            deliveries.c.turn == NEXT,
+            deliveries.c.due_at <= now,
+        )
+        .order_by(*order)
+        .limit(may)
+        .with_for_update(skip_locked=True)
+    )
+    return connection.execute(query).all()
+
+
+def _overflow(connection: sa.Connection, channel: str, rate: Rate, now: float) -> list[Any]:
+    """What is due, if it is more than the rate can carry in the time people have patience for."""
+    most = max(3, int(PATIENCE / rate.interval))
+    waits = (
+        sa.select(deliveries.c.id)
+        .where(
+            _PENDING,
+            deliveries.c.channel == channel,
+            deliveries.c.turn > LATER,
+            deliveries.c.due_at <= now,
+        )
+        .limit(most + 1)
+    )
+    count = sa.select(sa.func.count()).select_from(waits.subquery())
+    if connection.execute(count).scalar_one() <= most:
+        return []
+    return _waiting_together(connection, channel, now)
+
+
+def _waiting_together(connection: sa.Connection, channel: str, now: float) -> list[Any]:
+    """The first of all that is due on a channel.
+
+    What is next and what is behind are asked for apart: so each answer is the beginning of an
+    index, and not the whole queue sorted.
+    """
+    rows: list[Any] = []
+    for turn in (NEXT, BEHIND):
+        rows += _due(connection, now, deliveries.c.channel == channel, deliveries.c.turn == turn)
+    return _unblocked(connection, channel, sorted(rows, key=lambda row: row.id)[:CARRY])
+
+
+def _due(connection: sa.Connection, now: float, *chosen: sa.ColumnElement[bool]) -> Sequence[Any]:
+    query = (
+        sa.select(deliveries)
+        .where(_PENDING, *chosen, deliveries.c.due_at <= now, deliveries.c.carried_by.is_(None))
+        .order_by(deliveries.c.due_at, deliveries.c.id)
+        .limit(CARRY)
+        .with_for_update(skip_locked=True)
+    )
+    return connection.execute(query).all()
+
+
+def _unblocked(connection: sa.Connection, channel: str, given: Sequence[Any]) -> list[Any]:
+    """Rows in order, without those that an earlier one of their case stands before.
+
+    Earlier ones that are not among them are not due (retried, held, in hand): their case waits.
+    """
+    rows = sorted(given, key=lambda row: row.id)
+    chosen = {row.id for row in rows}
+    cases = {row.case_key for row in rows} - {None}
+    first: dict[str, int] = {}
+    if cases:
+        query = sa.select(deliveries.c.id, deliveries.c.case_key).where(
+            _PENDING,
+            deliveries.c.case_key.in_(cases),
+            deliveries.c.channel == channel,
+            deliveries.c.turn > LATER,
+            deliveries.c.id < rows[-1].id,
+        )
+        for other in connection.execute(query):
+            if other.id not in chosen:
+                first[other.case_key] = min(first.get(other.case_key, other.id), other.id)
+    return [row for row in rows if first.get(row.case_key, row.id) >= row.id]
+
+
+_PENDING = deliveries.c.state == sa.text("'pending'")

@@ -1,0 +1,129 @@
+"""Lanes: what is known of each channel beyond one process: its rate, and whether it fails.
+
+The rate is kept as the generic cell rate algorithm does: one time per channel, the theoretical
+arrival time of the next message. After TRIP passing failures in a row a channel rests; when the
+rest is over one delivery probes, and the others wait without using up attempts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from router.ledger.shapes import LaneRow
+from router.ledger.tables import deliveries, lanes
+from router.ledger.turns import in_list
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from router.ledger.engine import Engine, Row
+    from router.ledger.shapes import Tried
+    from router.rules import Rate
+
+TRIP = 3
+"""Passing failures in a row after which a channel rests."""
+LONGEST_REST = 3600.0
+
+
+def lane_of(connection: sa.Connection, engine: Engine, channel: str) -> LaneRow | None:
+    """A channel's lane, locked until the commit; None while another process has it locked."""
+    row = (channel, 0.0, 0, None, 0.0, None)
+    query = sa.select(lanes).where(lanes.c.channel == channel).with_for_update(skip_locked=True)
+    found = connection.execute(query).first()
+    if found is None:
+        engine.insert(connection, lanes, [row], "ON CONFLICT (channel) DO NOTHING")
+        found = connection.execute(query).first()
+    if found is None:
+        return None
+    head = (found.channel, found.failures, found.failing_since, found.rests_until)
+    return LaneRow(*head, found.error, found.next_at)
+
+
+def list_lanes(connection: sa.Connection) -> dict[str, LaneRow]:
+    """Every lane that is known, by channel."""
+    return {
+        row.channel: LaneRow(
+            row.channel, row.failures, row.failing_since, row.rests_until, row.error, row.next_at
+        )
+        for row in connection.execute(sa.select(lanes))
+    }
+
+
+def allowed(rate: Rate, next_at: float, now: float, most: int) -> int:
+    """How many messages the rate lets go now, `most` at most."""
+    interval = rate.spacing
+    arrival = min(next_at, now + interval * rate.burst)  # a clock that was set back
+    number = 0
+    while number < most and arrival - (rate.burst - 1) * interval <= now:
+        arrival = max(arrival, now) + interval
+        number += 1
+    return number
+
+
+def free_at(rate: Rate, next_at: float) -> float:
+    """When the rate lets the next message go."""
+    return next_at - (rate.burst - 1) * rate.spacing
+
+
+def spend(connection: sa.Connection, rate: Rate, lane: LaneRow, now: float, number: int) -> float:
+    """Write down that so many messages go now; returns the next theoretical arrival time."""
+    interval = rate.spacing
+    arrival = max(min(lane.next_at, now + interval * rate.burst), now) + number * interval
+    change = lanes.update().where(lanes.c.channel == lane.channel).values(next_at=arrival)
+    connection.execute(change)
+    return arrival
+
+
+def probing(connection: sa.Connection, channel: str, now: float) -> bool:
+    """Whether a delivery of the channel is in hand somewhere."""
+    held = (
+        sa.select(deliveries.c.id)
+        .where(
+            deliveries.c.state == sa.text("'pending'"),
+            deliveries.c.channel == channel,
+            deliveries.c.turn > 0,
+            deliveries.c.owner.is_not(None),
+            deliveries.c.due_at > now,
+        )
+        .limit(1)
+    )
+    return connection.execute(held).first() is not None
+
+
+def note(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> None:
+    """Write down what attempts say about their channels."""
+    fine = {t.delivery.channel for t in tried if t.outcome.kind in ("delivered", "failed")}
+    sql = "UPDATE lanes SET failures = 0, failing_since = NULL, rests_until = 0, error = NULL"
+    if fine:
+        returning = " AND failures > 0 RETURNING channel"
+        in_list(connection, engine, f"{sql} WHERE channel", sorted(fine), returning)
+    bad: dict[str, list[Tried]] = {}
+    for one in tried:
+        if one.outcome.kind in ("retry", "ambiguous"):
+            bad.setdefault(one.delivery.channel, []).append(one)
+        else:
+            bad.pop(one.delivery.channel, None)
+    rows: list[Row] = []
+    trips: list[Row] = []
+    for channel, failed in sorted(bad.items()):
+        last = failed[-1]
+        asked = last.outcome.retry_after or 0.0
+        ended = last.at + last.outcome.elapsed
+        rests_until = ended + min(asked, LONGEST_REST) if asked > 0 else 0.0
+        detail = last.outcome.detail
+        rows.append((channel, 0.0, len(failed), failed[0].at, rests_until, detail))
+        again = min((t.again_at for t in failed if t.again_at is not None), default=ended)
+        trips.append((channel, min(again, ended + LONGEST_REST)))
+    engine.insert(connection, lanes, rows, _FAILS)
+    rest = {"rests_until": ":rests_until"}
+    engine.update(connection, lanes, rest, ("channel", "rests_until"), _TRIPPED, trips)
+
+
+_FAILS = (
+    "ON CONFLICT (channel) DO UPDATE SET failures = lanes.failures + excluded.failures,"
+    " failing_since = coalesce(lanes.failing_since, excluded.failing_since),"
+    " rests_until = excluded.rests_until, error = excluded.error"
+)
+_TRIPPED = f"lanes.channel = :channel AND failures >= {TRIP} AND lanes.rests_until < :rests_until"

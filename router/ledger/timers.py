@@ -1,0 +1,196 @@
+"""Timers: deliveries whose moment is yet to come, and what happens when it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from router.ledger.accept import reminders
+from router.ledger.claim import stored
+from router.ledger.gate import Candidate, gate
+from router.ledger.mutes import Silence
+from router.ledger.record import fallback_row, queue
+from router.ledger.shapes import Fired
+from router.ledger.tables import BEHIND, LATER, NEXT, NewDelivery, deliveries, events
+from router.ledger.turns import lock_cases, promote, step_back
+from router.timing import Gone, Planned, Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from router.event import Event
+    from router.ledger.engine import Engine
+
+AT_ONCE = 200
+"""Timers that one transaction fires, so that accepts do not wait long behind them."""
+
+
+def fire(
+    connection: sa.Connection,
+    engine: Engine,
+    terms_of: Callable[[Event, Planned], Terms | Gone],
+    now: float,
+) -> Fired:
+    """Pass what is due by now through the gate, by the rules as they are now.
+
+    What a rule that is gone had to say is cancelled, with that reason.
+    """
+    rows = _due(connection, now)
+    if not rows:
+        return Fired(0, frozenset(), _next_moment(connection))
+    lock_cases(connection, engine, {row.case_key for row in rows})
+    wanted = {row.event_id for row in rows}
+    found = connection.execute(sa.select(events).where(events.c.id.in_(wanted)))
+    by_id = {row.id: stored(row) for row in found}
+    candidates: list[Candidate] = []
+    changed: list[NewDelivery] = []
+    for row in rows:
+        delivery = _delivery(row, now)
+        changed.append(delivery)
+        planned = Planned(row.rule, row.channel, row.moment, row.step)
+        terms = terms_of(by_id[row.event_id], planned)
+        if isinstance(terms, Gone):
+            delivery.state, delivery.reason = "cancelled", terms.reason
+        else:
+            candidates.append(Candidate(delivery, by_id[row.event_id], terms))
+    again = gate(connection, engine, candidates, Silence(connection, now))
+    _write(connection, engine, changed, now)
+    rows = [row.row() for row in reminders(connection, engine, again, now)]
+    engine.insert(connection, deliveries, rows)
+    channels = frozenset(row.channel for row in changed if row.state == "pending")
+    return Fired(len(changed), channels, _next_moment(connection))
+
+
+def cancel_removed(connection: sa.Connection, rules: Collection[str], now: float) -> int:
+    """Cancel what rules that are gone were to say later; returns how many."""
+    later = (
+        deliveries.c.state == sa.text("'pending'"),
+        deliveries.c.turn == LATER,
+        deliveries.c.rule.not_in(list(rules)),
+    )
+    reason = sa.literal("rule `") + deliveries.c.rule + sa.literal("` is no longer in the rules")
+    values = {"state": "cancelled", "ended_at": now, "reason": reason}
+    return connection.execute(deliveries.update().where(*later).values(**values)).rowcount
+
+
+def fail_removed(
+    connection: sa.Connection, channels: Sequence[str], reason: str, now: float
+) -> int:
+    """Fail what waits for a channel that is not one of `channels`; returns how many."""
+    waits = (
+        deliveries.c.state == sa.text("'pending'"),
+        deliveries.c.owner.is_(None),
+        deliveries.c.channel.not_in(channels),
+    )
+    values = {"state": "failed", "reason": reason, "ended_at": now}
+    return connection.execute(deliveries.update().where(*waits).values(**values)).rowcount
+
+
+def expire(
+    connection: sa.Connection,
+    engine: Engine,
+    limits: Mapping[str, tuple[float, str | None]],
+    now: float,
+) -> set[str]:
+    """Fail what could not be tried in time because its channel rests, and tell the fallbacks.
+
+    `limits` are channels that rest: the seconds a delivery may wait there, and the fallback.
+    Returns the channels that are told.
+    """
+    told: list[NewDelivery] = []
+    freed: set[tuple[str, str]] = set()
+    for channel, (budget, fallback) in limits.items():
+        over = (
+            deliveries.c.state == sa.text("'pending'"),
+            deliveries.c.channel == channel,
+            deliveries.c.turn > LATER,
+            deliveries.c.owner.is_(None),
+            deliveries.c.moment < now - budget,
+            deliveries.c.due_at <= now,
+        )
+        chosen = sa.select(deliveries.c.id).where(*over).order_by(deliveries.c.id).limit(AT_ONCE)
+        values = {"state": "failed", "reason": OVER, "ended_at": now}
+        update = deliveries.update().where(deliveries.c.id.in_(chosen)).values(**values)
+        rows = connection.execute(update.returning(deliveries)).all()
+        freed |= {(channel, row.case_key) for row in rows if row.case_key is not None}
+        if fallback is not None and rows:
+            new = engine.next_ids(connection, "deliveries", len(rows))
+            ordered = sorted(rows, key=lambda row: row.id)
+            together = f"fallback\x1f{ordered[0].id}"
+            told += [
+                fallback_row(i, row, fallback, now, together)
+                for i, row in zip(new, ordered, strict=True)
+            ]
+    promote(connection, engine, freed)
+    return queue(connection, engine, told)
+
+
+OVER = "gave up: the channel kept failing for as long as a message is tried"
+
+
+def _due(connection: sa.Connection, now: float) -> Sequence[Any]:
+    query = (
+        sa.select(deliveries)
+        .where(
+            deliveries.c.state == sa.text("'pending'"),
+            deliveries.c.turn == sa.text(str(LATER)),
+            deliveries.c.due_at <= now,
+        )
+        .order_by(deliveries.c.due_at, deliveries.c.id)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    return connection.execute(query).all()
+
+
+def _next_moment(connection: sa.Connection) -> float | None:
+    query = (
+        sa.select(deliveries.c.due_at)
+        .where(deliveries.c.state == sa.text("'pending'"), deliveries.c.turn == sa.text(str(LATER)))
+        .order_by(deliveries.c.due_at)
+        .limit(1)
+    )
+    found: float | None = connection.execute(query).scalar()
+    return found
+
+
+def _delivery(row: Any, now: float) -> NewDelivery:
+    return NewDelivery(
+        id=row.id,
+        event_id=row.event_id,
+        rule=row.rule,
+        channel=row.channel,
+        case_key=row.case_key,
+        ruleset=row.ruleset,
+        created_at=row.created_at,
+        moment=row.moment,
+        due_at=now,
+        turn=NEXT if row.case_key is None else BEHIND,
+        step=row.step,
+    )
+
+
+def _write(
+    connection: sa.Connection, engine: Engine, changed: Sequence[NewDelivery], now: float
+) -> None:
+    rows = [
+        (
+            row.id,
+            row.state,
+            row.reason,
+            row.moment,
+            row.due_at,
+            row.turn,
+            None if row.state == "pending" else now,
+            row.digest,
+            row.held,
+        )
+        for row in changed
+    ]
+    columns = ("id", "state", "reason", "moment", "due_at", "turn", "ended_at", "digest", "held")
+    assign = {name: f":{name}" for name in columns[1:]}
+    engine.update(connection, deliveries, assign, columns, "deliveries.id = :id", rows)
+    waits = [row for row in changed if row.state == "pending" and row.case_key is not None]
+    step_back(connection, engine, [(r.channel, str(r.case_key), r.id) for r in waits])
+    promote(connection, engine, {(r.channel, str(r.case_key)) for r in waits})
