@@ -95,6 +95,8 @@ def delivery_view(row: DeliveryRow) -> dict[str, Any]:
         "possible_repeat": row.unsure > 0,
         "resend_of": row.resend_of,
         "fallback_of": row.fallback_of,
+        "carried_by": row.carried_by,
+        "step": step_in_words(row.step),
         "message": None if row.message is None else message_view(row.message),
         "attempts": [attempt_view(attempt) for attempt in row.attempts],
     }
@@ -127,6 +129,13 @@ def attempt_view(row: AttemptRow) -> dict[str, Any]:
         "status": row.status,
         "detail": row.detail,
     }
+
+
+def step_in_words(step: int) -> str | None:
+    """`reminder 2`, `escalation 1`; None for the message itself."""
+    if step == 0:
+        return None
+    return f"reminder {step}" if step > 0 else f"escalation {-step}"
 
 
 def state_in_words(row: DeliveryRow, now: float) -> str:

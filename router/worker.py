@@ -103,7 +103,7 @@ class Worker:
 
     def free(self, channel: str) -> int:
         lane = self._lane(channel)
-        if lane.more or lane.rests or self.rate(channel) is not None:
+        if lane.more or self.rate(channel) is not None:
             return 0
         return self.room(channel)
 

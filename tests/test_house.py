@@ -17,7 +17,7 @@ STAIRCASE = (
     *("retry", "log", "metrics"),
     *("match", "render", "timing", "route", "ledger", "delivery", "rulebook"),
     *("in_force", "accept", "lane", "observe", "watch", "attempt", "chores", "worker"),
-    *("preview", "view", "service"),
+    *("preview", "view", "mute", "service"),
     *("web", "cli", "demo", "__main__"),
 )
 # Rooms of one floor do not know each other.

@@ -20,6 +20,8 @@ COMMANDS = {
     "events": "list the events that were received",
     "deliveries": "list the deliveries and what became of them",
     "resend": "send deliveries again",
+    "mute": "silence a rule, channel, case or source, with an end and a reason",
+    "unmute": "end a mute before its time",
     "send-test": "send one real message to a channel",
     "token": "print a fresh secret",
     "healthcheck": "ask a running service whether it is ready",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import socket
@@ -25,6 +26,14 @@ def fail(text: str, code: int = 1) -> NoReturn:
     """Say what is wrong on stderr and end."""
     click.echo(text, err=True)
     sys.exit(code)
+
+
+def who_asks() -> str:
+    """The name of the user at this terminal; a container's user may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "command line"
 
 
 def settings_now() -> Settings:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from router.ledger import DeliveryRow, EventRow, Filters
+    from router.ledger import DeliveryRow, EventRow, Filters, Mute
 
 F = TypeVar("F", bound="Callable[..., Any]")
 _STYLES = {"sent": "green", "failed": "red", "pending": "yellow"}
@@ -108,6 +108,24 @@ def show_deliveries(rows: Sequence[DeliveryRow]) -> None:
             str(row.attempt),
             escape(row.reason or ""),
         )
+    _print(table)
+
+
+def show_mutes(mutes: Sequence[Mute]) -> None:
+    """Write mutes as a table."""
+    if not mutes:
+        click.echo("nothing is muted")
+        return
+    from rich.markup import escape  # noqa: PLC0415 - not for `--help`
+
+    table = _table("mute", "of", "name", "until", "by", "held back", "why")
+    now = time.time()
+    for mute in mutes:
+        left = show_duration(max(0.0, mute.until - now))
+        until = "ended" if mute.ended_at is not None else f"in {left}"
+        held = str(sum(mute.held.values()))
+        names = (mute.kind, escape(mute.name), until, escape(mute.author), held)
+        table.add_row(str(mute.id), *names, escape(mute.reason))
     _print(table)
 
 

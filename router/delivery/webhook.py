@@ -18,6 +18,7 @@ from router.message import Format
 
 if TYPE_CHECKING:
     from router.delivery.wire import Recorder
+    from router.event import Event
     from router.message import Delivery, Message
     from router.rules import Channel
 
@@ -76,20 +77,15 @@ class TeamsSender:
 
 
 def payload(delivery: Delivery, message: Message) -> dict[str, Any]:
-    """What a webhook receives; the event's body stands in it as it was posted."""
-    event = delivery.event
-    moment = datetime.fromtimestamp(event.received_at, UTC).isoformat(timespec="milliseconds")
-    return {
-        "type": event.trigger,
-        "timestamp": moment,
-        "event": {
-            "id": event.id,
-            "received_at": moment,
-            "source": event.source,
-            "trigger": event.trigger,
-            "case_id": event.fields.get("case_id"),
-            "body": msgspec.Raw(event.body.removeprefix(b"\xef\xbb\xbf")),
-        },
+    """What a webhook receives; an event's body stands in it as it was posted.
+
+    A digest has `events`, all that it lists; `event` is the last of them.
+    """
+    event = _event(delivery.event)
+    told: dict[str, Any] = {
+        "type": delivery.event.trigger,
+        "timestamp": event["received_at"],
+        "event": event,
         "rule": {"name": delivery.rule, "severity": message.severity},
         "channel": delivery.channel,
         "message": {
@@ -99,6 +95,21 @@ def payload(delivery: Delivery, message: Message) -> dict[str, Any]:
             "link": message.link,
         },
         "possible_repeat": delivery.possible_repeat,
+    }
+    if delivery.events:
+        told["events"] = [_event(one) for one in delivery.events]
+    return told
+
+
+def _event(event: Event) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(event.received_at, UTC).isoformat(timespec="milliseconds")
+    return {
+        "id": event.id,
+        "received_at": moment,
+        "source": event.source,
+        "trigger": event.trigger,
+        "case_id": event.fields.get("case_id"),
+        "body": msgspec.Raw(event.body.removeprefix(b"\xef\xbb\xbf")),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.ledger.gate import Candidate, gate
+from router.ledger.lanes import resting
 from router.ledger.mutes import Silence
 from router.ledger.shapes import Accepted, Draft, InHand
 from router.ledger.tables import (
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 LEASE = 300.0
 """Seconds a claim holds: longer than the longest wait in hand and the longest send together."""
+
+
+NOT_YET = "its time has not come yet"
 
 
 class Written:
@@ -121,6 +125,7 @@ class _Batch:
             due_at=moment if later else now,
             turn=LATER if later else NEXT,
             step=planned.step,
+            reason=NOT_YET if later else None,
         )
         self.rows.append(row)
         self._places.append((draft, planned))
@@ -174,14 +179,15 @@ class _Batch:
             blocked.add(pair)
 
     def hand_over(self, written: Written, room: Callable[[str], int], slot: int, uid: str) -> None:
-        """Claim at once what there is room for."""
+        """Claim at once what there is room for, but for channels that rest."""
+        rests = resting(self._connection, self._now)
         places: dict[str, int] = {}
         for row, (draft, _) in zip(self.rows, self._places, strict=False):
             if row.state != "pending" or row.turn == LATER:
                 continue
             left = places.get(row.channel)
             if left is None:
-                left = room(row.channel)
+                left = 0 if row.channel in rests else room(row.channel)
             mine = left > 0 and row.turn == NEXT and row.due_at <= self._now
             places[row.channel] = left - 1 if mine else 0
             if not mine:
@@ -230,6 +236,7 @@ def _reminder(candidate: Candidate, delivery_id: int, now: float) -> NewDelivery
         due_at=moment,
         turn=LATER,
         step=step,
+        reason=NOT_YET,
     )
 
 

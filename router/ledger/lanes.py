@@ -51,6 +51,12 @@ def list_lanes(connection: sa.Connection) -> dict[str, LaneRow]:
     }
 
 
+def resting(connection: sa.Connection, now: float) -> set[str]:
+    """The channels that rest, or have rested and are being tried."""
+    fails = (lanes.c.rests_until > now) | (lanes.c.failures >= TRIP)
+    return set(connection.execute(sa.select(lanes.c.channel).where(fails)).scalars())
+
+
 def allowed(rate: Rate, next_at: float, now: float, most: int) -> int:
     """How many messages the rate lets go now, `most` at most."""
     interval = rate.spacing
@@ -109,13 +115,13 @@ def note(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> N
     trips: list[Row] = []
     for channel, failed in sorted(bad.items()):
         last = failed[-1]
-        asked = last.outcome.retry_after or 0.0
-        ended = last.at + last.outcome.elapsed
-        rests_until = ended + min(asked, LONGEST_REST) if asked > 0 else 0.0
-        detail = last.outcome.detail
-        rows.append((channel, 0.0, len(failed), failed[0].at, rests_until, detail))
-        again = min((t.again_at for t in failed if t.again_at is not None), default=ended)
-        trips.append((channel, min(again, ended + LONGEST_REST)))
+        again = min((t.again_at for t in failed if t.again_at is not None), default=last.at)
+        again = min(again, last.at + LONGEST_REST)
+        # What the far end asks for holds at once, for all that is for it.
+        rests_until = again if last.outcome.retry_after else 0.0
+        head = (channel, 0.0, len(failed), failed[0].at)
+        rows.append((*head, rests_until, last.outcome.detail))
+        trips.append((channel, again))
     engine.insert(connection, lanes, rows, _FAILS)
     rest = {"rests_until": ":rests_until"}
     engine.update(connection, lanes, rest, ("channel", "rests_until"), _TRIPPED, trips)

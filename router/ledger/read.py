@@ -133,12 +133,15 @@ def _deliveries_of(
     rows = connection.execute(query).all()
     tries: dict[int, list[AttemptRow]] = {}
     if with_attempts:
-        wanted = sa.select(attempts).where(attempts.c.delivery_id.in_([row.id for row in rows]))
+        carriers = {row.carried_by or row.id for row in rows}
+        wanted = sa.select(attempts).where(attempts.c.delivery_id.in_(carriers))
         for row in connection.execute(wanted.order_by(attempts.c.number)):
             tries.setdefault(row.delivery_id, []).append(_attempt_row(row))
     found: dict[int, list[DeliveryRow]] = {}
     for row in rows:
-        found.setdefault(row.event_id, []).append(_delivery_row(row, tuple(tries.get(row.id, ()))))
+        found.setdefault(row.event_id, []).append(
+            _delivery_row(row, tuple(tries.get(row.carried_by or row.id, ())))
+        )
     return found
 
 
@@ -175,6 +178,9 @@ def _delivery_row(row: Any, tries: tuple[AttemptRow, ...]) -> DeliveryRow:
         in_hand=row.owner is not None,
         resend_of=row.resend_of,
         fallback_of=row.fallback_of,
+        carried_by=row.carried_by,
+        step=row.step,
+        later=row.turn == 0,
         trigger=row.trigger,
         case_ref=row.case_ref,
         message=None if content is None else msgspec.json.decode(content, type=Message),

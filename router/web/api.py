@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from litestar import Request, Response, get, post
 
 from router.delivery import Gateway
@@ -19,7 +18,7 @@ from router.view import (
     message_view,
 )
 from router.web.faults import BadRequest, NotThere
-from router.web.query import page_of, read_filters
+from router.web.query import page_of, read_filters, read_object
 
 if TYPE_CHECKING:
     from router.service import Service
@@ -73,7 +72,7 @@ async def resend(request: Request[Any, Any, Any]) -> Json:
     """Send a delivery again, with the stored words, or with fresh ones (`{"fresh": true}`)."""
     service = _service(request)
     number = request.path_params["delivery_id"]
-    wanted = _object(await request.body())
+    wanted = read_object(await request.body())
     fresh = wanted.get("fresh", False)
     if not isinstance(fresh, bool):
         raise BadRequest("`fresh` is true or false")
@@ -110,24 +109,6 @@ async def list_rules(request: Request[Any, Any, Any]) -> Json:
     ]
     broken = last.report(service.settings.rules) if last.outcome == "broken" else None
     return Response({"ruleset": ruleset.hash, "items": items, "next": None, "broken": broken})
-
-
-@get("/api/channels")
-async def list_channels(request: Request[Any, Any, Any]) -> Json:
-    """The channels, and how many deliveries wait for each."""
-    service = _service(request)
-    waiting = await asyncio.to_thread(service.ledger.pending)
-    items = [
-        {
-            "name": channel.name,
-            "service": channel.service,
-            "fallback": channel.fallback,
-            "paused": channel.paused,
-            "pending": waiting.get(channel.name, 0),
-        }
-        for channel in service.rules.current.ruleset.channels.values()
-    ]
-    return Response({"items": items, "next": None})
 
 
 @post("/api/reload", status_code=200)
@@ -206,7 +187,6 @@ HANDLERS = [
     get_delivery,
     resend,
     list_rules,
-    list_channels,
     reload,
     make_preview,
 ]
@@ -215,12 +195,3 @@ HANDLERS = [
 def _service(request: Request[Any, Any, Any]) -> Service:
     service: Service = request.app.state.service
     return service
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    if not body.strip():
-        return {}
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise BadRequest("the body is not a JSON object") from None

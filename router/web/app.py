@@ -11,6 +11,7 @@ from router.web.answers import HANDLERS as ANSWERS
 from router.web.api import HANDLERS as API
 from router.web.guard import Guard
 from router.web.health import livez, metrics, readyz
+from router.web.mutes import HANDLERS as MUTES
 from router.web.pages import page_handlers
 from router.web.receiver import PREFIX, receive_event
 
@@ -25,7 +26,7 @@ BODY = 1024 * 1024
 def create_app(service: Service) -> ASGIApp:
     """Build the ASGI application: hooks go to the receiver, all else to Litestar."""
     pages = Litestar(
-        route_handlers=[livez, readyz, metrics, *API, *page_handlers()],
+        route_handlers=[livez, readyz, metrics, *API, *MUTES, *page_handlers()],
         middleware=[Guard()],
         exception_handlers=ANSWERS,
         state=State({"service": service}),

@@ -12,6 +12,7 @@ from router.duration import show_duration
 from router.event import TRIGGERS
 from router.ledger import STATES
 from router.render.page import page_renderer
+from router.view import step_in_words
 from router.web import show
 from router.web.mrkdwn import spans
 
@@ -38,6 +39,7 @@ _render = page_renderer(
         "exact": show.exact,
         "machine": show.machine,
         "spans": spans,
+        "step_word": step_in_words,
         "state_word": show.state_word,
         "tally": show.tally,
         "ticks": show.ticks,
@@ -47,7 +49,7 @@ _render = page_renderer(
         "why": show.why,
     },
 )
-_ALONE = {"now": None, "capture": False, "broken": "", "ruleset": None}
+_ALONE = {"now": None, "capture": False, "broken": "", "ruleset": None, "notices": ()}
 
 
 def page(name: str, service: Service, **given: Any) -> str:
@@ -55,12 +57,14 @@ def page(name: str, service: Service, **given: Any) -> str:
     rules = service.rules
     ruleset = rules.current.ruleset
     broken = rules.last.outcome == "broken"
+    channels = ruleset.channels
     common = {
         "now": service.now(),
         "capture": service.settings.outbound == "capture",
         "broken": rules.last.report(service.settings.rules) if broken else "",
         "ruleset": ruleset.hash,
-        "paused": {name for name, channel in ruleset.channels.items() if channel.paused},
+        "paused": {name for name, channel in channels.items() if channel.paused},
+        "notices": (),
     }
     return _render(name, {**common, **given})
 

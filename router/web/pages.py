@@ -15,7 +15,7 @@ from router.view import explain, stored_event
 from router.web.draw import STATIC, error_page, page
 from router.web.faults import BadRequest, NotThere
 from router.web.query import read_filters
-from router.web.show import address, by_interest, case_facts, pretty
+from router.web.show import address, by_interest, case_facts, notices, pretty
 
 if TYPE_CHECKING:
     from router.ledger import DeliveryRow, EventRow
@@ -48,7 +48,9 @@ async def activity(request: Request[Any, Any, Any]) -> Html:
     service = _service(request)
     filters = read_filters(request.query_params, service.now())
     one_more = msgspec.structs.replace(filters, limit=filters.limit + 1)
-    rows = await asyncio.to_thread(service.ledger.events, one_more)
+    rows, told = await asyncio.to_thread(
+        lambda: (service.ledger.events(one_more), notices(service))
+    )
     shown, older = rows[: filters.limit], rows[filters.limit :]
     given = {name: request.query_params.get(name, "") for name in FILTERS}
     kept = {**given, "limit": request.query_params.get("limit", "")}
@@ -66,6 +68,7 @@ async def activity(request: Request[Any, Any, Any]) -> Html:
         rules=[rule.name for rule in ruleset.rules],
         sources=sorted(ruleset.sources),
         base_url=service.settings.base_url,
+        notices=told,
     )
     return _html(drawn)
 
@@ -145,6 +148,7 @@ def _event_page(service: Service, number: int, said: str) -> str:
         again=again,
         body=body,
         cut=cut,
+        notices=notices(service),
     )
 
 

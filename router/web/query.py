@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from router.duration import read_moment
 from router.ledger import STATES, Filters
 from router.problem import suggest
@@ -43,6 +45,16 @@ def read_filters(query: Mapping[str, Any], now: float) -> Filters:
 def page_of(items: list[dict[str, Any]], limit: int) -> dict[str, Any]:
     """A list's answer: its items and the cursor of the next page, or null at the end."""
     return {"items": items, "next": str(items[-1]["id"]) if len(items) == limit else None}
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body, empty if there is none; raises BadRequest for anything else."""
+    if not body.strip():
+        return {}
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise BadRequest("the body is not a JSON object") from None
 
 
 def _moment(text: str | None, name: str, now: float) -> float | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from router.ledger import DeliveryRow, EventRow
     from router.route import Decision
+    from router.service import Service
 
 LONGEST_BODY = 20_000
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -137,6 +138,22 @@ def captured_text(captured: Mapping[str, Any]) -> str:
     headers = "\n".join(f"{name}: {value}" for name, value in captured["headers"].items())
     body, _ = pretty(captured["body"].encode())
     return f"{captured['method']} {captured['url']}\n{headers}\n\n{body}"
+
+
+def notices(service: Service) -> list[str]:
+    """What holds messages up now: mutes, and channels that fail."""
+    now = service.now()
+    told = [
+        f"The {mute.kind} {mute.name} is muted until {exact(mute.until)}: {mute.reason}"
+        f" ({sum(mute.held.values())} held back)"
+        for mute in service.ledger.mutes()
+    ]
+    channels = service.rules.current.ruleset.channels
+    for name, lane in sorted(service.ledger.lanes().items()):
+        if name in channels and lane.failing_since is not None and lane.rests_until > now:
+            since, again = show_duration(now - lane.failing_since), ago(lane.rests_until, now)
+            told.append(f"The channel {name} fails for {since}; tried again {again}. {lane.error}")
+    return told
 
 
 def address(given: Mapping[str, object], **changed: object) -> str:

@@ -1,0 +1,112 @@
+"""The API of mutes, and of what is known of each channel."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from litestar import Request, Response, delete, get, post
+
+from router.mute import begin_mute, mute_view
+from router.view import iso
+from router.web.faults import BadRequest, NotThere
+from router.web.query import read_object
+
+if TYPE_CHECKING:
+    from router.ledger import LaneRow
+    from router.service import Service
+
+Json = Response[dict[str, Any]]
+
+
+@get("/api/channels")
+async def list_channels(request: Request[Any, Any, Any]) -> Json:
+    """The channels: what waits for each, its rate, and whether it fails and rests."""
+    service = _service(request)
+    waiting = await asyncio.to_thread(service.ledger.pending)
+    lanes = await asyncio.to_thread(service.ledger.lanes)
+    now = service.now()
+    items = [
+        {
+            "name": channel.name,
+            "service": channel.service,
+            "fallback": channel.fallback,
+            "paused": channel.paused,
+            "pending": waiting.get(channel.name, 0),
+            "rate": None if channel.rate is None else round(1 / channel.rate.interval, 4),
+            "burst": None if channel.rate is None else channel.rate.burst,
+            "overflow": "digest" if channel.rate and channel.rate.gather else "keep",
+            **_health(lanes.get(channel.name), now),
+        }
+        for channel in service.rules.current.ruleset.channels.values()
+    ]
+    return Response({"items": items, "next": None})
+
+
+@get("/api/mutes")
+async def list_mutes(request: Request[Any, Any, Any]) -> Json:
+    """The mutes that hold; with `?ended=1` the last hundred of all."""
+    service = _service(request)
+    ended = request.query_params.get("ended", "") not in ("", "0", "false")
+    mutes = await asyncio.to_thread(service.ledger.mutes, ended=ended)
+    return Response({"items": [mute_view(mute) for mute in mutes], "next": None})
+
+
+@post("/api/mutes", status_code=201)
+async def add_mute(request: Request[Any, Any, Any]) -> Json:
+    """Begin a mute: `{"name", "for", "reason"}`, and `kind` where a name is of two things."""
+    service = _service(request)
+    given = read_object(await request.body())
+    for key in ("name", "for", "reason"):
+        if not isinstance(given.get(key), str) or not given[key].strip():
+            raise BadRequest(f"`{key}` is missing: a mute has a `name`, `for` and a `reason`")
+    kind, author = given.get("kind"), given.get("author")
+
+    def work() -> dict[str, Any]:
+        mute = begin_mute(
+            service.ledger,
+            service.rules.current.ruleset,
+            name=given["name"],
+            kind=kind if isinstance(kind, str) else None,
+            length=given["for"],
+            reason=given["reason"],
+            author=author if isinstance(author, str) else "api",
+            now=service.now(),
+        )
+        return mute_view(mute)
+
+    try:
+        return Response(await asyncio.to_thread(work), status_code=201)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+
+
+@delete("/api/mutes/{mute_id:int}", status_code=200)
+async def end_mute(request: Request[Any, Any, Any]) -> Json:
+    """End a mute before its time; the answer says how much it held back."""
+    service = _service(request)
+    number = request.path_params["mute_id"]
+    ended = await asyncio.to_thread(service.ledger.unmute, number)
+    if not ended:
+        raise NotThere(f"there is no mute {number} that holds")
+    return Response(mute_view(ended[0]))
+
+
+HANDLERS = [list_channels, list_mutes, add_mute, end_mute]
+
+
+def _health(lane: LaneRow | None, now: float) -> dict[str, Any]:
+    if lane is None:
+        return {"failures": 0, "failing_since": None, "rests_until": None, "error": None}
+    rests = lane.rests_until > now
+    return {
+        "failures": lane.failures,
+        "failing_since": None if lane.failing_since is None else iso(lane.failing_since),
+        "rests_until": iso(lane.rests_until) if rests else None,
+        "error": lane.error,
+    }
+
+
+def _service(request: Request[Any, Any, Any]) -> Service:
+    service: Service = request.app.state.service
+    return service
