@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOOK = 1.0
 RARE = 60.0
+BACK = 1.0
+"""Seconds that a clock has to be set back for what was due to be looked after."""
 PAUSE = 0.2
 """Seconds between two steps of purging: accepts come first."""
 
@@ -35,6 +37,7 @@ class Chores:
         self._rules = rules
         self._metrics = metrics
         self.watch = Watching(ledger, rules, now)
+        self._last = 0.0
         self._looked = 0.0
         self._swept = 0.0
         self._purged = 0.0
@@ -42,6 +45,10 @@ class Chores:
 
     def step(self, now: float) -> None:
         """Do what it is time for; raises LedgerUnavailable when the database does not answer."""
+        was, self._last = self._last, now
+        if now < was - BACK:
+            _log.warning("clock_set_back", seconds=round(was - now, 3))
+            self._ledger.set_back(was)
         if not 0 <= now - self._looked < LOOK:
             self._looked = now
             self._take_over()

@@ -88,6 +88,12 @@ class Metrics:
         self.pending = Gauge(
             "router_deliveries_pending", "Deliveries that wait", ("channel",), registry=registry
         )
+        self.failing = Gauge(
+            "router_channel_failures",
+            "Attempts in a row that failed and may pass",
+            ("channel",),
+            registry=registry,
+        )
         self.reload_successful = Gauge(
             "router_config_last_reload_successful",
             "1 if the rules on disk are the rules in force",
@@ -124,6 +130,12 @@ class Metrics:
         self.pending.clear()
         for channel, number in by_channel.items():
             self.pending.labels(channel).set(number)
+
+    def fails(self, by_channel: dict[str, int]) -> None:
+        """Set how many attempts in a row failed for each channel."""
+        self.failing.clear()
+        for channel, number in by_channel.items():
+            self.failing.labels(channel).set(number)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

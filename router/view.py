@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from router.event import Event, Undecodable, decode
+from router.duration import show_duration
+from router.event import OWN, Event, Undecodable, decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from router.ledger import AttemptRow, DeliveryRow, EventRow
     from router.message import Message
     from router.route import Decision, RoutingTable
+    from router.timing import Planned
 
 
 def iso(at: float) -> str:
@@ -34,9 +36,12 @@ def stored_event(row: EventRow) -> Event | None:
 
 
 def explain(row: EventRow, table: RoutingTable) -> tuple[Decision, ...]:
-    """Every rule's decision for a stored event; none for a rejected body."""
+    """Every rule's decision for a stored event.
+
+    No rule was asked about a rejected body, or about what the router tells about itself.
+    """
     event = stored_event(row)
-    return () if event is None else table.explain(event)
+    return () if event is None or event.source == OWN else table.explain(event)
 
 
 def event_view(row: EventRow, decisions: Sequence[Decision] | None = None) -> dict[str, Any]:
@@ -136,6 +141,31 @@ def step_in_words(step: int) -> str | None:
     if step == 0:
         return None
     return f"reminder {step}" if step > 0 else f"escalation {-step}"
+
+
+def planned_in_words(planned: Planned, now: float) -> str:
+    """When a delivery is to be said, and what may keep it from being said; nothing if at once."""
+    told = []
+    if planned.moment is not None:
+        told.append(f"waits until {minute(planned.moment)} ({show_duration(planned.moment - now)})")
+    terms = planned.terms
+    if terms is not None and terms.drop:
+        told.append(str(terms.why))
+    elif terms is not None and terms.digest is not None:
+        told.append(f"collected for a digest until {minute(terms.digest.closes)}")
+    elif terms is not None and terms.hold_until is not None:
+        told.append(f"waits until {minute(terms.hold_until)} ({terms.why})")
+    if terms is not None and terms.throttle is not None:
+        told.append(f"unless it was said within {show_duration(terms.throttle.seconds)}")
+    if terms is not None and terms.dedupe is not None:
+        told.append(f"unless it came within {show_duration(terms.dedupe.seconds)}")
+    step = step_in_words(planned.step)
+    return ", ".join([step, *told] if step else told)
+
+
+def minute(at: float) -> str:
+    """Epoch seconds to the minute, in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def state_in_words(row: DeliveryRow, now: float) -> str:

@@ -47,7 +47,7 @@ def command(event: str, source: str | None, rules: str | None, *, as_json: bool)
 
 def _explain_file(path: str, source: str | None, rules: str | None, *, as_json: bool) -> None:
     from router.route import RoutingTable  # noqa: PLC0415 - not for `--help`
-    from router.view import decision_view  # noqa: PLC0415
+    from router.view import decision_view, planned_in_words  # noqa: PLC0415
 
     ruleset = load_rules(settings_now(), rules)
     event = read_event(path, source or next(iter(ruleset.sources), "file"))
@@ -58,11 +58,13 @@ def _explain_file(path: str, source: str | None, rules: str | None, *, as_json: 
         echo_json({"trigger": event.trigger, "ruleset": ruleset.hash, "decisions": told})
         return
     click.echo(_headline(event))
-    channels = {p.rule: [] for p in table.route(event).planned}  # type: ignore[var-annotated]
-    for planned in table.route(event).planned:
-        channels[planned.rule].append(planned.channel)
+    planned = table.route(event).planned
     for decision in decisions:
-        lines = [f"-> {channel}" for channel in channels.get(decision.rule, ())]
+        lines = [
+            f"-> {one.channel}  {planned_in_words(one, event.received_at)}".rstrip()
+            for one in planned
+            if one.rule == decision.rule
+        ]
         _show(decision, lines, _width(decisions))
 
 
@@ -119,14 +121,16 @@ def _show_rest(row: EventRow, rules: set[str]) -> None:
 
 
 def _delivery_line(row: DeliveryRow) -> str:
+    from router.view import minute  # noqa: PLC0415 - not for `--help`
+
     title = f'  "{row.message.title}"' if row.message else ""
-    parts: list[str] = [row.state if row.state != "pending" else "waits"]
+    waits = row.state == "pending"
+    until = f"waits until {minute(row.due_at)}" if row.due_at > time.time() else "waits"
+    parts: list[str] = [until if waits else row.state]
     if row.attempt:
         parts.append(f"{row.attempt} attempt{'s' * (row.attempt != 1)}")
-    if row.ended_at is not None:
+    if row.ended_at is not None and row.attempt:
         parts.append(show_duration(row.ended_at - row.created_at))
-    elif row.due_at > time.time():
-        parts.append(f"next in {show_duration(row.due_at - time.time())}")
     if row.reason:
         parts.append(row.reason)
     return f"-> {row.channel}{title}  {', '.join(parts)}"

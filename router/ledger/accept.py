@@ -33,6 +33,7 @@ LEASE = 300.0
 """Seconds a claim holds: longer than the longest wait in hand and the longest send together."""
 
 
+FOLLOWS = "an earlier message of the same case comes first"
 NOT_YET = "its time has not come yet"
 
 
@@ -176,6 +177,7 @@ class _Batch:
             pair = (row.channel, row.case_key)
             if pair in blocked:
                 row.turn = BEHIND
+                row.reason = row.reason or FOLLOWS
             blocked.add(pair)
 
     def hand_over(self, written: Written, room: Callable[[str], int], slot: int, uid: str) -> None:

@@ -113,6 +113,10 @@ class Ledger:
         """Let what had its moment be said: by the terms of the rules as they are now."""
         return self._call(lambda c: timers.fire(c, self._engine, terms_of, self._now()))
 
+    def set_back(self, was: float) -> int:
+        """What was due by a clock that was set back since is due still; returns how many."""
+        return self._call(lambda c: timers.set_back(c, was, self._now()))
+
     def expire(self, limits: Mapping[str, tuple[float, str | None]]) -> set[str]:
         """Fail what waited too long for channels that rest; returns the channels told instead.
 

@@ -126,6 +126,17 @@ def expire(
     return queue(connection, engine, told)
 
 
+def set_back(connection: sa.Connection, was: float, now: float) -> int:
+    """Make due again what was due by the clock before it was set back; returns how many."""
+    waits = (
+        deliveries.c.state == sa.text("'pending'"),
+        deliveries.c.owner.is_(None),
+        deliveries.c.due_at > now,
+        deliveries.c.due_at <= was,
+    )
+    return connection.execute(deliveries.update().where(*waits).values(due_at=now)).rowcount
+
+
 OVER = "gave up: the channel kept failing for as long as a message is tried"
 
 

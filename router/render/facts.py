@@ -86,13 +86,14 @@ def variables(
 ) -> dict[str, Any]:
     """Everything a template can name, for one event or digest, rule and channel."""
     fields = _shown(event, channel)
-    link = safe_url(fields.get("case_url"))
     listed = occasion.events or (event,)
-    worst: Severity = max((severity_of(one) for one in listed), key=SEVERITIES.index)
+    together = [_listed(one, channel) for one in listed]
+    one = together[-1]
+    link = one["case_url"]
+    worst: Severity = max(map(severity_of, listed), key=SEVERITIES.index)
     severity = rule.severity or worst
     own = f"{base_url}/events/{event.id}" if event.id else base_url
-    together = [_listed(one, channel) for one in listed]
-    many = len({one.case_key for one in listed}) > 1
+    many = len(listed) > 1 and len({other.case_key for other in listed}) > 1
     return {
         **_ABSENT,
         **fields,
@@ -101,17 +102,17 @@ def variables(
         "source": event.source,
         "rule": {"name": rule.name, "severity": severity},
         "channel": {"name": channel.name},
-        "received_at": datetime.fromtimestamp(event.received_at, UTC),
+        "received_at": one["received_at"],
         "links": {"case": None if many else link, "event": base_url if many else own},
         "severity": severity,
         "colour": colour_of({} if many else fields, severity),
-        "heading": heading_of(event.trigger),
-        "facts": facts_of(fields),
-        "change": change_of(fields),
+        "heading": one["heading"],
+        "facts": one["facts"],
+        "change": one["change"],
         "because": because_of(rule, occasion),
         "events": together,
         "count": len(together),
-        "digest": digest_of(together) if occasion.events else None,
+        "digest": digest_of(together),
         "held": occasion.held,
         "reminder": max(0, occasion.step),
     }

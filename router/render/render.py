@@ -219,7 +219,7 @@ def _plain_line(
     event: Event, rule: Rule, given: dict[str, Any], kind: Format, fault: str
 ) -> Message:
     line = clean(f"{heading_of(event.trigger)}: {event.case_ref or 'no case'}")[:TITLE_LENGTH]
-    if given["digest"]:
+    if given["count"] > 1:
         line = clean(given["digest"]["title"])[:TITLE_LENGTH]
     return Message(
         title=line,

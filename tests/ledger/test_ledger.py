@@ -410,3 +410,14 @@ def test_what_cannot_be_written_is_refused_alone(
     assert good.deliveries == also_good.deliveries == 1
     assert type(bad).__name__ == "LedgerUnavailable"
     assert clock() == 1_000.0
+
+
+def test_what_was_due_is_due_still_when_the_clock_is_set_back(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    accept(ledger, draft(1))
+    was = clock.now
+    clock.now -= 3_600
+    assert claim(ledger, hands) == []
+    assert ledger.set_back(was) == 1
+    assert len(claim(ledger, hands)) == 1
