@@ -18,7 +18,7 @@ from router.ledger.gather import Unit, units
 from router.ledger.lanes import TRIP, allowed, free_at, lane_of, probing, spend
 from router.ledger.mutes import Silence
 from router.ledger.shapes import Claim, InHand, Listed
-from router.ledger.tables import NEXT, attempts, deliveries, events, messages
+from router.ledger.tables import WAITS_FIRST, attempts, deliveries, events, messages
 from router.ledger.turns import promote
 from router.message import Message
 
@@ -35,11 +35,7 @@ BUSY = 0.02
 
 _FIRST_DUE = (
     sa.select(deliveries.c.due_at)
-    .where(
-        deliveries.c.state == sa.text("'pending'"),
-        deliveries.c.channel == sa.bindparam("of_channel"),
-        deliveries.c.turn == NEXT,
-    )
+    .where(WAITS_FIRST, deliveries.c.channel == sa.bindparam("of_channel"))
     .order_by(deliveries.c.due_at)
     .limit(1)
 )

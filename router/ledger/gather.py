@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from router.ledger.tables import BEHIND, LATER, NEXT, deliveries
+from router.ledger.tables import PENDING, QUEUED, WAITS_BEHIND, WAITS_FIRST, deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,11 +64,11 @@ def units(
 def _unit(connection: sa.Connection, row: Any, now: float) -> Unit:
     if row.carried_by is not None:
         same = deliveries.c.carried_by == row.carried_by
-        query = sa.select(deliveries).where(_PENDING, same).order_by(deliveries.c.id)
+        query = sa.select(deliveries).where(PENDING, same).order_by(deliveries.c.id)
         return Unit(list(connection.execute(query)), together=True)
     if row.digest is not None:
         same = (deliveries.c.digest == row.digest) & (deliveries.c.channel == row.channel)
-        rows = _due(connection, now, same, deliveries.c.turn > LATER)
+        rows = _due(connection, now, QUEUED, same)
         return Unit(_unblocked(connection, row.channel, rows), together=True)
     return Unit([row], together=False)
 
@@ -81,12 +81,7 @@ def _next(
         order.insert(0, deliveries.c.attempt.desc())
     query = (
         sa.select(deliveries)
-        .where(
-            _PENDING,
-            deliveries.c.channel == channel,
-            deliveries.c.turn == NEXT,
-            deliveries.c.due_at <= now,
-        )
+        .where(WAITS_FIRST, deliveries.c.channel == channel, deliveries.c.due_at <= now)
         .order_by(*order)
         .limit(may)
         .with_for_update(skip_locked=True)
@@ -99,12 +94,7 @@ def _overflow(connection: sa.Connection, channel: str, rate: Rate, now: float) -
     most = max(3, int(PATIENCE / rate.interval))
     waits = (
         sa.select(deliveries.c.id)
-        .where(
-            _PENDING,
-            deliveries.c.channel == channel,
-            deliveries.c.turn > LATER,
-            deliveries.c.due_at <= now,
-        )
+        .where(QUEUED, deliveries.c.channel == channel, deliveries.c.due_at <= now)
         .limit(most + 1)
     )
     count = sa.select(sa.func.count()).select_from(waits.subquery())
@@ -120,15 +110,15 @@ def _waiting_together(connection: sa.Connection, channel: str, now: float) -> li
     index, and not the whole queue sorted.
     """
     rows: list[Any] = []
-    for turn in (NEXT, BEHIND):
-        rows += _due(connection, now, deliveries.c.channel == channel, deliveries.c.turn == turn)
+    for turn in (WAITS_FIRST, WAITS_BEHIND):
+        rows += _due(connection, now, turn, deliveries.c.channel == channel)
     return _unblocked(connection, channel, sorted(rows, key=lambda row: row.id)[:CARRY])
 
 
 def _due(connection: sa.Connection, now: float, *chosen: sa.ColumnElement[bool]) -> Sequence[Any]:
     query = (
         sa.select(deliveries)
-        .where(_PENDING, *chosen, deliveries.c.due_at <= now, deliveries.c.carried_by.is_(None))
+        .where(*chosen, deliveries.c.due_at <= now, deliveries.c.carried_by.is_(None))
         .order_by(deliveries.c.due_at, deliveries.c.id)
         .limit(CARRY)
         .with_for_update(skip_locked=True)
@@ -147,16 +137,12 @@ def _unblocked(connection: sa.Connection, channel: str, given: Sequence[Any]) ->
     first: dict[str, int] = {}
     if cases:
         query = sa.select(deliveries.c.id, deliveries.c.case_key).where(
-            _PENDING,
+            QUEUED,
             deliveries.c.case_key.in_(cases),
             deliveries.c.channel == channel,
-            deliveries.c.turn > LATER,
             deliveries.c.id < rows[-1].id,
         )
         for other in connection.execute(query):
             if other.id not in chosen:
                 first[other.case_key] = min(first.get(other.case_key, other.id), other.id)
     return [row for row in rows if first.get(row.case_key, row.id) >= row.id]
-
-
-_PENDING = deliveries.c.state == sa.text("'pending'")

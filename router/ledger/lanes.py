@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from router.ledger.shapes import LaneRow
-from router.ledger.tables import deliveries, lanes
+from router.ledger.tables import QUEUED, deliveries, lanes
 from router.ledger.turns import in_list
 
 if TYPE_CHECKING:
@@ -87,9 +87,8 @@ def probing(connection: sa.Connection, channel: str, now: float) -> bool:
     held = (
         sa.select(deliveries.c.id)
         .where(
-            deliveries.c.state == sa.text("'pending'"),
+            QUEUED,
             deliveries.c.channel == channel,
-            deliveries.c.turn > 0,
             deliveries.c.owner.is_not(None),
             deliveries.c.due_at > now,
         )

@@ -19,7 +19,7 @@ channel stands before it; or nothing does. Of one case and channel, at most one 
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def _pending(name: str, *columns: str, where: str) -> sa.Index:
+def _pending(name: str, *columns: str, where: str = "") -> sa.Index:
     only = sa.text(f"state = 'pending'{where}")
     return sa.Index(name, *columns, sqlite_where=only, postgresql_where=only)
 
@@ -90,7 +90,7 @@ deliveries = sa.Table(
     sa.Column("carried_by", Id, comment="the delivery whose message lists it"),
     sa.Column("held", sa.Integer, nullable=False, comment="messages held back before this one"),
     sa.Index("deliveries_once", "event_id", "rule", "channel", "copy", unique=True),
-    _pending("deliveries_due", "channel", "turn", "due_at", "id", where=" AND turn > 0"),
+    _pending("deliveries_due", "channel", "turn", "due_at", "id"),
     _pending("deliveries_later", "due_at", "id", where=" AND turn = 0"),
     _pending("deliveries_case", "case_key", "channel", "id", where=" AND case_key IS NOT NULL"),
     _pending("deliveries_digest", "digest", where=" AND digest IS NOT NULL"),
@@ -107,6 +107,15 @@ deliveries = sa.Table(
         postgresql_where=sa.text("state = 'failed'"),
     ),
 )
+
+# An index of a part is used only where the statement says the part in the same words: so these
+# stand in statements as text, not as parameters.
+PENDING = deliveries.c.state == sa.text("'pending'")
+QUEUED = sa.and_(PENDING, deliveries.c.turn > sa.text("0"))
+"""Its moment has come."""
+WAITS_FIRST = sa.and_(PENDING, deliveries.c.turn == sa.text(str(NEXT)))
+WAITS_BEHIND = sa.and_(PENDING, deliveries.c.turn == sa.text(str(BEHIND)))
+WAITS_LATER = sa.and_(PENDING, deliveries.c.turn == sa.text(str(LATER)))
 
 attempts = sa.Table(
     "attempts",

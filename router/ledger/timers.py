@@ -12,7 +12,16 @@ from router.ledger.gate import Candidate, gate
 from router.ledger.mutes import Silence
 from router.ledger.record import fallback_row, queue
 from router.ledger.shapes import Fired
-from router.ledger.tables import BEHIND, LATER, NEXT, NewDelivery, deliveries, events
+from router.ledger.tables import (
+    BEHIND,
+    NEXT,
+    PENDING,
+    QUEUED,
+    WAITS_LATER,
+    NewDelivery,
+    deliveries,
+    events,
+)
 from router.ledger.turns import lock_cases, promote, step_back
 from router.timing import Gone, Planned, Terms
 
@@ -65,8 +74,7 @@ def fire(
 def cancel_removed(connection: sa.Connection, rules: Collection[str], now: float) -> int:
     """Cancel what rules that are gone were to say later; returns how many."""
     later = (
-        deliveries.c.state == sa.text("'pending'"),
-        deliveries.c.turn == LATER,
+        WAITS_LATER,
         deliveries.c.rule.not_in(list(rules)),
     )
     reason = sa.literal("rule `") + deliveries.c.rule + sa.literal("` is no longer in the rules")
@@ -79,7 +87,7 @@ def fail_removed(
 ) -> int:
     """Fail what waits for a channel that is not one of `channels`; returns how many."""
     waits = (
-        deliveries.c.state == sa.text("'pending'"),
+        PENDING,
         deliveries.c.owner.is_(None),
         deliveries.c.channel.not_in(channels),
     )
@@ -102,9 +110,8 @@ def expire(
     freed: set[tuple[str, str]] = set()
     for channel, (budget, fallback) in limits.items():
         over = (
-            deliveries.c.state == sa.text("'pending'"),
+            QUEUED,
             deliveries.c.channel == channel,
-            deliveries.c.turn > LATER,
             deliveries.c.owner.is_(None),
             deliveries.c.moment < now - budget,
             deliveries.c.due_at <= now,
@@ -129,7 +136,7 @@ def expire(
 def set_back(connection: sa.Connection, was: float, now: float) -> int:
     """Make due again what was due by the clock before it was set back; returns how many."""
     waits = (
-        deliveries.c.state == sa.text("'pending'"),
+        PENDING,
         deliveries.c.owner.is_(None),
         deliveries.c.due_at > now,
         deliveries.c.due_at <= was,
@@ -143,11 +150,7 @@ OVER = "gave up: the channel kept failing for as long as a message is tried"
 def _due(connection: sa.Connection, now: float) -> Sequence[Any]:
     query = (
         sa.select(deliveries)
-        .where(
-            deliveries.c.state == sa.text("'pending'"),
-            deliveries.c.turn == sa.text(str(LATER)),
-            deliveries.c.due_at <= now,
-        )
+        .where(WAITS_LATER, deliveries.c.due_at <= now)
         .order_by(deliveries.c.due_at, deliveries.c.id)
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
@@ -156,12 +159,7 @@ def _due(connection: sa.Connection, now: float) -> Sequence[Any]:
 
 
 def _next_moment(connection: sa.Connection) -> float | None:
-    query = (
-        sa.select(deliveries.c.due_at)
-        .where(deliveries.c.state == sa.text("'pending'"), deliveries.c.turn == sa.text(str(LATER)))
-        .order_by(deliveries.c.due_at)
-        .limit(1)
-    )
+    query = sa.select(deliveries.c.due_at).where(WAITS_LATER).order_by(deliveries.c.due_at).limit(1)
     found: float | None = connection.execute(query).scalar()
     return found
 

@@ -67,9 +67,9 @@ def _deliveries() -> None:
         " AND earlier.case_key = deliveries.case_key AND earlier.channel = deliveries.channel)"
     )
     op.drop_index("deliveries_due", "deliveries")
-    pending = "state = 'pending' AND "
     due = ["channel", "turn", "due_at", "id"]
-    _index("deliveries_due", "deliveries", due, pending + "turn > 0")
+    _index("deliveries_due", "deliveries", due, "state = 'pending'")
+    pending = "state = 'pending' AND "
     _index("deliveries_later", "deliveries", ["due_at", "id"], pending + "turn = 0")
     _index("deliveries_digest", "deliveries", ["digest"], pending + "digest IS NOT NULL")
     _index("deliveries_carried", "deliveries", ["carried_by"], "carried_by IS NOT NULL")
