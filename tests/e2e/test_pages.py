@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+DIGEST = "documents to file"
 HOSTILE = "<script>window.pwned=1</script><img src=x onerror='window.pwned=1'> Söhne \"AG\""
+
+
+def all_but_the_digest_went(running: Running) -> bool:
+    """The documents are collected until the office's afternoon; all others go at once."""
+    return {one["rule"] for one in running.deliveries("state=pending")} <= {DIGEST}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +45,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     named = dict.fromkeys(("case_name", "case_user_readable_id"), HOSTILE)
     hostile = {"trigger": "case_created", "case_url": "javascript:window.pwned=1", **named}
     assert made.post(hostile)[0] == 202
-    wait_until(lambda: not made.deliveries("state=pending"))
+    wait_until(lambda: all_but_the_digest_went(made))
     yield made
     made.stop()
 
@@ -138,7 +144,7 @@ def test_filters_live_in_the_address(page: Page, running: Running) -> None:
 
 def test_a_delivery_is_sent_again_from_its_event(page: Page, running: Running) -> None:
     number = running.post({"trigger": "case_comment", "case_id": 4})[1]["event"]
-    wait_until(lambda: not running.deliveries("state=pending"))
+    wait_until(lambda: all_but_the_digest_went(running))
     page.goto(f"{running.url}/events/{number}")
     page.get_by_label("with fresh words").first.check()
     page.get_by_role("button", name="Send again").first.click()
