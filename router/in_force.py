@@ -19,7 +19,7 @@ from router.problem import Position, Problem, report
 from router.render import ONCE, Occasion, Renderer
 from router.route import RoutingTable
 from router.rulebook import Files, build, read_files, rebuild
-from router.rules import Rule, Target
+from router.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,12 +69,10 @@ def say(
         found = msgspec.structs.replace(own, title="{{ event.title }}", body="{{ event.text }}")
     else:
         found = words.ruleset.rule(rule) or Rule(name=rule, when=None, targets=())
-    targets = [*found.targets, *(t for step in found.escalate for t in step.targets)]
-    target = next((t for t in targets if t.channel == channel), Target(channel))
     return words.renderer.render(
         event=event,
         rule=found,
-        target=target,
+        target=found.target(channel),
         channel=force.ruleset.channels[channel],
         format=force.gateway.format_of(channel),
         occasion=occasion,

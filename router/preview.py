@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from router.message import Delivery, Message
-from router.rules import Target
 
 if TYPE_CHECKING:
     from router.delivery import Gateway
@@ -40,11 +39,10 @@ def preview(event: Event, table: RoutingTable, renderer: Renderer, capture: Gate
         rule = ruleset.rule(planned.rule)
         if rule is None:
             raise AssertionError(planned.rule)
-        found = [target for target in rule.targets if target.channel == planned.channel]
         message = renderer.render(
             event=event,
             rule=rule,
-            target=found[0] if found else Target(planned.channel),
+            target=rule.target(planned.channel),
             channel=ruleset.channels[planned.channel],
             format=capture.format_of(planned.channel),
         )

@@ -142,6 +142,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     escalate: tuple[Escalation, ...] = ()
     position: Position | None = None
 
+    def target(self, channel: str) -> Target:
+        """How the rule tells a channel, itself or by an escalation."""
+        every = (*self.targets, *(one for step in self.escalate for one in step.targets))
+        return next((one for one in every if one.channel == channel), Target(channel))
+
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """What the router tells about itself, and to whom.

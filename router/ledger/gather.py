@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from router.gate import CARRY
 from router.ledger.tables import PENDING, QUEUED, WAITS_BEHIND, WAITS_FIRST, deliveries
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from router.rules import Rate
 
-CARRY = 250
-"""Deliveries that one message lists at most: about what Slack and people take."""
 PATIENCE = 10.0
 """Seconds of waiting that a rate may make before what waits goes together."""
 
