@@ -14,9 +14,9 @@ An event's path, and where each step lives:
     delivery/         message -> far end, and what the far end answered
 
 Around it: rulebook/ reads rules.yaml, match/ answers conditions, calendar.py knows open
-hours, rehearse.py goes this path in memory on the events' own clock, chores.py and watch.py look after what nobody posts, service.py is the one process,
-web/ and cli/ are the two doors. Imports only go down this staircase
-(tests/test_house.py holds it).
+hours, rehearse.py goes this path in memory on the events' own clock, chores.py and watch.py
+look after what nobody posts, service.py is the one process, web/ and cli/ are the two doors.
+Imports only go down this staircase (tests/test_house.py holds it).
 """
 
 __version__ = "0.1.0"
