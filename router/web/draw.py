@@ -19,6 +19,17 @@ from router.web.mrkdwn import spans
 if TYPE_CHECKING:
     from router.service import Service
 
+NAVIGATION = (
+    ("a", "/", "Activity"),
+    ("d", "/deliveries", "Deliveries"),
+    ("c", "/channels", "Channels"),
+    ("r", "/rules", "Rules"),
+    ("p", "/playground", "Playground"),
+    ("t", "/timers", "Timers"),
+    ("s", "/status", "Status"),
+)
+"""The pages: the key that leads there after `g`, the address, the name."""
+
 _HERE = Path(__file__).parent
 STATIC = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
 
@@ -28,6 +39,7 @@ _render = page_renderer(
         "version": __version__,
         # In every address of a static file, so that it may be kept for ever.
         "static": hashlib.sha256(b"".join(STATIC.values())).hexdigest()[:10],
+        "navigation": NAVIGATION,
         "states": STATES,
         "triggers": tuple(TRIGGERS),
         "address": show.address,
@@ -37,6 +49,7 @@ _render = page_renderer(
         "captured_text": show.captured_text,
         "duration": show_duration,
         "exact": show.exact,
+        "grouped": show.grouped,
         "machine": show.machine,
         "spans": spans,
         "step_word": step_in_words,
@@ -49,7 +62,7 @@ _render = page_renderer(
         "why": show.why,
     },
 )
-_ALONE = {"now": None, "capture": False, "broken": "", "ruleset": None, "notices": ()}
+_ALONE = {"now": None, "who": None, "capture": False, "broken": "", "ruleset": None, "notices": ()}
 
 
 def page(name: str, service: Service, **given: Any) -> str:
@@ -60,6 +73,7 @@ def page(name: str, service: Service, **given: Any) -> str:
     channels = ruleset.channels
     common = {
         "now": service.now(),
+        "who": None,
         "capture": service.settings.outbound == "capture",
         "broken": rules.last.report(service.settings.rules) if broken else "",
         "ruleset": ruleset.hash,

@@ -32,7 +32,12 @@ MAIL_POLICY = (
 FILTERS = "q state channel rule trigger source case since until".split()
 FEW = 3
 """So many deliveries of an event are shown opened; of more, only those that are not sent."""
-_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+}
 
 Html = Response[str]
 

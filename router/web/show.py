@@ -48,6 +48,11 @@ def ago(at: float, now: float) -> str:
     return f"in {number}" if at > now else f"{number} ago"
 
 
+def grouped(number: int) -> str:
+    """A number with its thousands apart."""
+    return f"{number:,}"
+
+
 def state_word(row: DeliveryRow, now: float, paused: Collection[str]) -> str:
     """The state of a delivery in a word or two; `paused` are the channels that rest."""
     if row.state == "pending" and not row.in_hand and row.channel in paused:

@@ -129,7 +129,7 @@ def test_static_files_are_kept_for_ever_by_an_address_that_changes_with_them(
     running: Running,
 ) -> None:
     addresses = set(re.findall(r'"(/static/[^"]+)"', _page(running, "/")))
-    assert len(addresses) == 3
+    assert len(addresses) == 5
     for address in addresses:
         assert "?" in address
         with urllib.request.urlopen(running.url + address, timeout=5) as answer:
