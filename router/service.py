@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from router.identity import Deed, Identity
     from router.secret import Redactor
     from router.settings import Settings
 
@@ -90,6 +91,18 @@ class Service:
             await asyncio.to_thread(self._end_removed)
             self.worker.wake()
         return loaded
+
+    def audit(self, who: Identity, what: Deed, about: str = "", detail: str = "") -> None:
+        """Write down that somebody did something; call it in a thread, once it is done.
+
+        `about` is what it was done to (`delivery 17`, `channel kyc-team`), `detail` what else is
+        to know (`with fresh words`, a reason). What is secret is taken out, in case.
+        Raises LedgerUnavailable.
+        """
+        scrub = self.redactor.scrub
+        named = msgspec.structs.replace(who, name=scrub(who.name))
+        self.ledger.people.audit(named, what, scrub(about), scrub(detail))
+        _log.info("deed", who=named.name, role=who.role, what=what, about=scrub(about))
 
     async def readiness(self) -> Readiness:
         """Say why this process should not be sent work."""

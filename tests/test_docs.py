@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from router import rules, settings
+from router import gate, rules, settings
 from router.cli import COMMANDS
 from router.delivery import Gateway, inspect
 from router.event import Event, decode
-from router.ledger import gate, gather, lanes, open_ledger, purge
+from router.ledger import gather, lanes, open_ledger, purge
 from router.mute import begin_mute
 from router.preview import preview
 from router.render import Occasion, Renderer, render
@@ -247,8 +247,8 @@ def test_rates_are_as_the_docs_say() -> None:
 
 
 NUMBERS = (
-    ("at most 250 deliveries", gather.CARRY == 250),
-    ("250 deliveries at most", gather.CARRY == 250),
+    ("at most 250 deliveries", gate.CARRY == 250),
+    ("250 deliveries at most", gate.CARRY == 250),
     ("more wait than the rate carries in ten seconds", gather.PATIENCE == 10.0),
     ("two per cent slower", round(rules.Rate(1.0).spacing, 6) == 1.02),
     ("24 hours, 5 seconds and an hour", rules.Retry() == rules.Retry(86400.0, 5.0, 3600.0)),

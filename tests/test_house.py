@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent / "router"
 # Each step may import from those before it, and nothing else of the router.
 STAIRCASE = (
     *("problem", "duration", "secret", "condition", "calendar", "event", "message", "rules"),
+    "identity",
     "settings",
     *("retry", "log", "metrics"),
     *("match", "render", "timing", "gate", "route", "said", "rehearse"),

@@ -3,6 +3,7 @@
 from router.ledger.engine import LedgerError
 from router.ledger.ledger import Ledger, open_ledger
 from router.ledger.orders import Hands
+from router.ledger.people_shapes import AuditFilters, AuditRow, Cancelled, Session, Token
 from router.ledger.shapes import (
     STATES,
     Accepted,
@@ -29,6 +30,9 @@ __all__ = [
     "STATES",
     "Accepted",
     "AttemptRow",
+    "AuditFilters",
+    "AuditRow",
+    "Cancelled",
     "Claim",
     "DeliveryRow",
     "Draft",
@@ -46,7 +50,9 @@ __all__ = [
     "MuteKind",
     "Own",
     "Resent",
+    "Session",
     "State",
+    "Token",
     "Tried",
     "open_ledger",
 ]

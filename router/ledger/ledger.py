@@ -12,11 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from router.ledger import mutes, read, timers
 from router.ledger.accept import keep_ruleset, note_checked
+from router.ledger.cancel import cancel
 from router.ledger.engine import Engine, LedgerError, open_engine
 from router.ledger.lanes import list_lanes
 from router.ledger.migrate import migrate
 from router.ledger.orders import Hands
 from router.ledger.own import note_seen, tell_own
+from router.ledger.people import People
 from router.ledger.purge import Purged, forget, purge
 from router.ledger.record import give_back, release
 from router.ledger.resend import resend
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from router.event import Event
+    from router.ledger.people_shapes import Cancelled
     from router.ledger.shapes import (
         Accepted,
         DeliveryRow,
@@ -63,6 +66,7 @@ class Ledger:
         self._now = now
         self._writer: Writer | None = None
         self._slots: Slots | None = None
+        self.people = People(engine, now, self._call, self._read)
 
     def start(self, hands: Hands | None = None) -> None:
         """Take a slot, make due what its last holder had in hand, and start the writer."""
@@ -156,6 +160,10 @@ class Ledger:
         return self._call(
             lambda c: resend(c, self._engine, ids, fresh_under=fresh_under, now=self._now())
         )
+
+    def cancel(self, ids: Sequence[int], *, author: str) -> list[Cancelled]:
+        """Cancel those that wait, in the name of `author`; an answer for each."""
+        return self._call(lambda c: cancel(c, self._engine, ids, author=author, now=self._now()))
 
     def fail_removed(self, channels: Sequence[str], reason: str) -> int:
         """Fail what waits for channels that are no longer there."""

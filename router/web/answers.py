@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 
 from router.ledger import LedgerUnavailable
 from router.log import get_logger
-from router.web.faults import BadRequest, NotThere
+from router.web.faults import BadRequest, Conflict, NotThere
 from router.web.pages import error_page
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ def on_bad_request(request: Request[Any, Any, Any], error: BadRequest) -> Respon
     return _reply(request, 400, "the request makes no sense", str(error))
 
 
+def on_conflict(request: Request[Any, Any, Any], error: Conflict) -> Response[bytes]:
+    return _reply(request, 409, "it cannot be done now", str(error))
+
+
 def on_not_there(request: Request[Any, Any, Any], error: NotThere) -> Response[bytes]:
     return _reply(request, 404, "not found", str(error))
 
@@ -70,6 +74,7 @@ def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[byte
 
 HANDLERS: dict[Any, Any] = {
     BadRequest: on_bad_request,
+    Conflict: on_conflict,
     NotThere: on_not_there,
     LedgerUnavailable: on_unavailable,
     HTTPException: on_http,

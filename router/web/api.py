@@ -17,7 +17,8 @@ from router.view import (
     explain,
     message_view,
 )
-from router.web.faults import BadRequest, NotThere
+from router.web.faults import BadRequest, Conflict, NotThere
+from router.web.identity import audit, request_identity
 from router.web.query import page_of, read_filters, read_object
 
 if TYPE_CHECKING:
@@ -84,7 +85,29 @@ async def resend(request: Request[Any, Any, Any]) -> Json:
         if "there is no" in answer.reason:
             raise NotThere(answer.reason)
         raise BadRequest(f"delivery {number} is not sent again: {answer.reason}")
+    await audit(
+        request,
+        "resend",
+        f"delivery {number}",
+        f"as {answer.new}{', fresh words' if fresh else ''}",
+    )
     return Response({"delivery": answer.new, "resend_of": number}, status_code=202)
+
+
+@post("/api/deliveries/{delivery_id:int}/cancel", status_code=200)
+async def cancel(request: Request[Any, Any, Any]) -> Json:
+    """Cancel a delivery that waits; it is not sent, and no fallback is told."""
+    service = _service(request)
+    number = request.path_params["delivery_id"]
+    author = request_identity(request).name
+    (answer,) = await asyncio.to_thread(service.ledger.cancel, [number], author=author)
+    if not answer.done:
+        if "there is no" in answer.reason:
+            raise NotThere(answer.reason)
+        raise Conflict(f"delivery {number} is not cancelled: {answer.reason}")
+    service.worker.wake()
+    await audit(request, "cancel", f"delivery {number}")
+    return Response({"delivery": number, "state": "cancelled", "reason": answer.reason})
 
 
 @get("/api/rules")
@@ -117,6 +140,7 @@ async def reload(request: Request[Any, Any, Any]) -> Json:
     service = _service(request)
     loaded = await service.reload()
     hash_ = service.rules.current.ruleset.hash
+    await audit(request, "reload", f"ruleset {hash_}", loaded.outcome)
     if loaded.outcome != "broken":
         return Response({"outcome": loaded.outcome, "ruleset": hash_})
     problems = [
@@ -186,6 +210,7 @@ HANDLERS = [
     list_deliveries,
     get_delivery,
     resend,
+    cancel,
     list_rules,
     reload,
     make_preview,

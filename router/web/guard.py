@@ -10,6 +10,7 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 
+from router.identity import Identity
 from router.web.answers import answer
 from router.web.secrets import prove_operator
 
@@ -59,6 +60,9 @@ class Guard(ASGIMiddleware):
 
         refusal = _refusal(service.settings, scope["path"], str(scope.get("method")), headers)
         if refusal is None:
+            client = scope["client"]
+            name = "anyone" if service.settings.open_to_all else "operator"
+            scope["user"] = Identity(name, "operator", "open", client[0] if client else None)
             await next_app(scope, receive, send_guarded)
             return
         status, title, advice = refusal

@@ -10,6 +10,7 @@ from litestar import Request, Response, delete, get, post
 from router.mute import begin_mute, mute_view
 from router.view import iso
 from router.web.faults import BadRequest, NotThere
+from router.web.identity import audit, request_identity
 from router.web.query import read_object
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ async def add_mute(request: Request[Any, Any, Any]) -> Json:
         if not isinstance(given.get(key), str) or not given[key].strip():
             raise BadRequest(f"`{key}` is missing: a mute has a `name`, `for` and a `reason`")
     kind, author = given.get("kind"), given.get("author")
+    who = request_identity(request)
 
     def work() -> dict[str, Any]:
         mute = begin_mute(
@@ -70,15 +72,18 @@ async def add_mute(request: Request[Any, Any, Any]) -> Json:
             kind=kind if isinstance(kind, str) else None,
             length=given["for"],
             reason=given["reason"],
-            author=author if isinstance(author, str) else "api",
+            author=author if isinstance(author, str) else who.name,
             now=service.now(),
         )
         return mute_view(mute)
 
     try:
-        return Response(await asyncio.to_thread(work), status_code=201)
+        begun = await asyncio.to_thread(work)
     except ValueError as error:
         raise BadRequest(str(error)) from None
+    about = f"{begun['kind']} {begun['name']}"
+    await audit(request, "mute", about, f"until {begun['until']}: {begun['reason']}")
+    return Response(begun, status_code=201)
 
 
 @delete("/api/mutes/{mute_id:int}", status_code=200)
@@ -89,6 +94,7 @@ async def end_mute(request: Request[Any, Any, Any]) -> Json:
     ended = await asyncio.to_thread(service.ledger.unmute, number)
     if not ended:
         raise NotThere(f"there is no mute {number} that holds")
+    await audit(request, "unmute", f"{ended[0].kind} {ended[0].name}")
     return Response(mute_view(ended[0]))
 
 

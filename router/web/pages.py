@@ -14,6 +14,7 @@ from router.in_force import say
 from router.view import explain, stored_event
 from router.web.draw import STATIC, error_page, page
 from router.web.faults import BadRequest, NotThere
+from router.web.identity import audit
 from router.web.query import read_filters
 from router.web.show import address, by_interest, case_facts, notices, pretty
 
@@ -119,6 +120,9 @@ async def resend(request: Request[Any, Any, Any]) -> Redirect:
         raise BadRequest(f"delivery {number} is not sent again: {answer.reason}")
     service.worker.wake()
     new = answer.new
+    await audit(
+        request, "resend", f"delivery {number}", f"as {new}{', fresh words' if under else ''}"
+    )
     return Redirect(f"/events/{row.event_id}?said={new}#d{new}", status_code=303)
 
 

@@ -317,6 +317,35 @@ def test_a_resend_is_a_new_delivery_and_history_stays(ledger: Ledger, hands: Han
     assert (fresh.ruleset, fresh.message) == ("new", None)
 
 
+def test_what_waits_is_cancelled_and_the_next_of_its_case_has_its_turn(
+    ledger: Ledger, hands: Hands
+) -> None:
+    accept(ledger, *(draft(1) for _ in range(3)))
+    (held,) = claim(ledger, hands)
+    second = held.id + 1
+    answers = ledger.cancel([held.id, second, 999], author="anna")
+    assert [(answer.done, answer.reason) for answer in answers] == [
+        (False, "it is being sent, or is part of a message that is"),
+        (True, "cancelled by anna"),
+        (False, "there is no delivery 999"),
+    ]
+    assert ledger.cancel([second], author="ben")[0].reason == "it is cancelled already"
+    record(ledger, held)
+    assert [one.id for one in claim(ledger, hands)] == [second + 1]
+    found = ledger.delivery(second)
+    assert found is not None
+    assert (found.state, found.reason, found.ended_at) == ("cancelled", "cancelled by anna", 1_000)
+
+
+def test_the_first_of_a_case_can_be_cancelled_before_it_is_claimed(
+    ledger: Ledger, hands: Hands
+) -> None:
+    accept(ledger, draft(1), draft(1))
+    first = min(row.id for row in ledger.deliveries(Filters()))
+    assert ledger.cancel([first], author="anna")[0].done
+    assert [one.id for one in claim(ledger, hands)] == [first + 1]
+
+
 def test_the_thread_that_a_far_end_named_first_is_kept(ledger: Ledger, hands: Hands) -> None:
     accept(ledger, draft())
     (held,) = claim(ledger, hands)
