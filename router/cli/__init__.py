@@ -23,6 +23,7 @@ COMMANDS = {
     "mute": "silence a rule, channel, case or source, with an end and a reason",
     "unmute": "end a mute before its time",
     "send-test": "send one real message to a channel",
+    "schema": "print the JSON Schema of rules.yaml, for editors",
     "token": "print a fresh secret",
     "healthcheck": "ask a running service whether it is ready",
 }

@@ -4,28 +4,41 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, WithJsonSchema
 
 SEVERITY = Literal["info", "success", "warning", "failure"]
 Text = Annotated[StrictStr, Field(min_length=1)]
 Name = Annotated[StrictStr, Field(min_length=1, max_length=120)]
 Number = StrictInt | StrictStr
-When = Annotated[
-    dict[str, Any] | Literal["always"],
-    Field(
-        description=(
-            "what an event must meet: field to test, every line must hold; `any`, `all`, `not` and"
-            " `if` combine; `always` is every event"
-        ),
-        examples=[{"trigger": "case_approved", "process_key": ["kyc_process", "onboarding_*"]}],
-    ),
+# What the schema says of a text and the shape leaves to its reader, who has better words.
+Duration = Annotated[
+    Text, WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$"})
 ]
+Clock = Annotated[
+    Text, WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"})
+]
+# The reader of conditions tells what is wrong in one; the schema has its own definition of them.
+When = Annotated[dict[str, Any] | Literal["always"], WithJsonSchema({"defined": "When"})]
 
 
-def key(expects: str, description: str, default: Any = None, **more: Any) -> Any:
-    """One key: what it takes, what it means, and what it is when it is left out (`...`: needed)."""
-    extra: dict[str, Any] = {"expects": expects}
-    return Field(default, description=description, json_schema_extra=extra, **more)
+def key(
+    expects: str,
+    description: str,
+    default: Any = None,
+    *,
+    examples: list[Any],
+    left_out: str | None = None,
+    **more: Any,
+) -> Any:
+    """One key: what it takes, what it means, and what holds when it is left out.
+
+    `expects` completes the sentence "`key` must be ..."; the default `...` is a key that is
+    needed. A key that stands there holds something: null is for what needs no value.
+    """
+    extra: dict[str, Any] = {"expects": expects, "left_out": left_out}
+    return Field(
+        default, description=description, examples=examples, json_schema_extra=extra, **more
+    )
 
 
 class Shape(BaseModel):

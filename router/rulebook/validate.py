@@ -10,11 +10,14 @@ from pydantic import BaseModel, ValidationError
 from router.problem import suggest
 from router.rulebook.shape import (
     NOT_YET,
-    ChannelShape,
     DefaultsShape,
-    EmailShape,
     IncludedShape,
     RuleShape,
+)
+from router.rulebook.shape_channels import (
+    ChannelShape,
+    EmailShape,
+    RetryShape,
     SlackShape,
     SourceShape,
     TeamsShape,
@@ -24,6 +27,7 @@ from router.rulebook.shape_time import (
     CalendarShape,
     DigestShape,
     EscalationShape,
+    HolidayFileShape,
     HoursShape,
     RemindShape,
     TargetShape,
@@ -51,6 +55,8 @@ _NOUNS: dict[type[BaseModel], str] = {
     EmailShape: "`email`",
     TeamsShape: "`teams`",
     WebhookShape: "`webhook`",
+    RetryShape: "`retry`",
+    HolidayFileShape: "`holidays`",
 }
 
 
