@@ -33,13 +33,15 @@ class Routing(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True):
     """One rule's answer for one event, and why.
 
-    `not reached`: an earlier rule stopped the list. `parked`: the rule is not enabled.
+    `not reached`: an earlier rule stopped the list. `parked`: the rule is not enabled. `misses`
+    counts the conditions that kept it silent.
     """
 
     rule: str
     outcome: Literal["matched", "no match", "error", "not reached", "parked"]
     reason: str
     checks: tuple[Check, ...] = ()
+    misses: int = 0
 
     @property
     def matched(self) -> bool:
@@ -139,7 +141,7 @@ class RoutingTable:
         outcome: Literal["matched", "no match", "error"] = (
             "matched" if verdict.answer == "match" else verdict.answer
         )
-        return Decision(rule.name, outcome, verdict.reason, verdict.checks)
+        return Decision(rule.name, outcome, verdict.reason, verdict.checks, verdict.misses)
 
     def _remaining(
         self, rule: Rule, fields: dict[str, Any], spoke: str | None, stopped: str | None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from router.ledger import AttemptRow, DeliveryRow, EventRow
     from router.message import Message
-    from router.route import Decision, RoutingTable
+    from router.route import Decision, Routing, RoutingTable
     from router.timing import Planned
 
 
@@ -72,6 +72,7 @@ def decision_view(decision: Decision) -> dict[str, Any]:
         "matched": decision.matched,
         "outcome": decision.outcome,
         "reason": decision.reason,
+        "misses": decision.misses,
         "conditions": [
             {
                 "field": check.field,
@@ -109,6 +110,45 @@ def delivery_view(row: DeliveryRow) -> dict[str, Any]:
     if captured:
         view["captured"] = captured[-1]
     return view
+
+
+def planned_event_view(event: Event, ruleset: str, routing: Routing) -> dict[str, Any]:
+    """An event that is not stored, as the API would tell it: what it would cause, and when."""
+    deliveries = [_planned_view(planned, event.received_at) for planned in routing.planned]
+    return {
+        "id": None,
+        "received_at": iso(event.received_at),
+        "source": event.source,
+        "trigger": event.trigger,
+        "case_id": event.fields.get("case_id"),
+        "case": event.case_ref,
+        "body": msgspec.Raw(event.body.removeprefix(b"\xef\xbb\xbf")),
+        "ruleset": ruleset,
+        "matched": len(routing.matched),
+        "rejected": None,
+        "deliveries": deliveries,
+    }
+
+
+def _planned_view(planned: Planned, now: float) -> dict[str, Any]:
+    terms = planned.terms
+    due = now if planned.moment is None else planned.moment
+    if terms is not None and terms.digest is not None:
+        due = terms.digest.closes
+    elif terms is not None and terms.hold_until is not None:
+        due = terms.hold_until
+    dropped = terms is not None and terms.drop
+    return {
+        "id": None,
+        "rule": planned.rule,
+        "channel": planned.channel,
+        "state": "suppressed" if dropped else "pending",
+        "due_at": None if dropped else iso(due),
+        "reason": planned_in_words(planned, now) or None,
+        "step": step_in_words(planned.step),
+        "message": None,
+        "attempts": [],
+    }
 
 
 def message_view(message: Message) -> dict[str, Any]:

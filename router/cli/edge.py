@@ -49,11 +49,11 @@ def read_text(path: str) -> str:
 
 
 def open_ledger_now(settings: Settings) -> Ledger:
-    """The ledger in the settings; ends in words if it cannot be opened."""
+    """The ledger that a service has made; ends in words if there is none or it does not open."""
     from router.ledger import LedgerError, open_ledger  # noqa: PLC0415 - not for `--help`
 
     try:
-        return open_ledger(settings.database_url, time.time)
+        return open_ledger(settings.database_url, time.time, make=False)
     except LedgerError as error:
         fail(str(error))
 
@@ -78,6 +78,25 @@ def load_rules(settings: Settings, path: str | None = None) -> Ruleset:
     return found.ruleset
 
 
+def rules_on_disk(settings: Settings) -> Ruleset | None:
+    """The rules on disk if they are sound, for commands that do well without them."""
+    from router.delivery import inspect  # noqa: PLC0415 - not for `--help`
+    from router.rulebook import build, read_files  # noqa: PLC0415
+
+    return build(
+        read_files(settings.rules, settings.templates),
+        environment=os.environ,
+        read_file=read_text,
+        inspect_channel=inspect,
+        outbound="capture",
+    ).ruleset
+
+
+def is_stored(event: str) -> bool:
+    """Whether an EVENT argument is the id of a stored event, not a file."""
+    return event.isascii() and event.isdigit() and not Path(event).exists()
+
+
 def read_event(path: str, source: str) -> Event:
     """An event from a JSON file (`-` is stdin); ends in words if it is none."""
     from router.event import Event, Undecodable, decode  # noqa: PLC0415 - not for `--help`
@@ -85,7 +104,7 @@ def read_event(path: str, source: str) -> Event:
     try:
         body = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
-        fail(f"cannot read {path}: {error.strerror}")
+        fail(f"cannot read {path}: {error.strerror}; name a JSON file, or the id of a stored event")
     try:
         return Event(0, source, time.time(), body, decode(body))
     except Undecodable as fault:

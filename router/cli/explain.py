@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -11,68 +10,72 @@ import click
 from router.cli.edge import (
     echo_json,
     fail,
+    is_stored,
     load_rules,
     open_ledger_now,
     read_event,
+    rules_on_disk,
     settings_now,
 )
-from router.duration import show_duration
 
 if TYPE_CHECKING:
     from router.event import Event
-    from router.ledger import DeliveryRow, EventRow
-    from router.route import Decision
+    from router.ledger import EventRow
+    from router.route import Decision, RoutingTable
+    from router.settings import Settings
 
 
 @click.command()
 @click.argument("event")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for scripts.")
-@click.option("--source", default=None, help="The source a file's event is from.")
-@click.option("--rules", "rules", default=None, help="Other rules than those of the event.")
+@click.option(
+    "--source", metavar="NAME", help="The source a file's event is from; otherwise the first."
+)
+@click.option("--rules", metavar="RULES", help="Other rules than those of the event.")
 def command(event: str, source: str | None, rules: str | None, *, as_json: bool) -> None:
-    """Say why each rule spoke or stayed silent about EVENT: a JSON file, or a stored event's id.
+    """Say why each rule spoke or stayed silent about EVENT, and what became of it.
 
-    A stored event is explained under the rules that were in force when it came.
+    EVENT is a JSON file (- for stdin), or a stored event's id. A stored event is explained under
+    the rules that were in force when it came. Rules that spoke come first, then those that nearly
+    did.
 
     \b
     Example:
       router explain 1841
+      router explain 1841 --rules new-rules.yaml
       router explain event.json --json
     """
-    if event.isdigit() and not os.path.exists(event):  # noqa: PTH110 - a name, not a path
-        _explain_stored(int(event), rules, as_json=as_json)
+    if is_stored(event):
+        _explain_stored(int(event), source, rules, as_json=as_json)
     else:
         _explain_file(event, source, rules, as_json=as_json)
 
 
 def _explain_file(path: str, source: str | None, rules: str | None, *, as_json: bool) -> None:
     from router.route import RoutingTable  # noqa: PLC0415 - not for `--help`
-    from router.view import decision_view, planned_in_words  # noqa: PLC0415
+    from router.view import decision_view, planned_event_view  # noqa: PLC0415
 
     ruleset = load_rules(settings_now(), rules)
-    event = read_event(path, source or next(iter(ruleset.sources), "file"))
+    event = read_event(path, source_of(source, list(ruleset.sources)))
     table = RoutingTable(ruleset)
     decisions = table.explain(event)
     if as_json:
-        told = [decision_view(decision) for decision in decisions]
-        echo_json({"trigger": event.trigger, "ruleset": ruleset.hash, "decisions": told})
+        view = planned_event_view(event, ruleset.hash, table.route(event))
+        echo_json({**view, "decisions": [decision_view(decision) for decision in decisions]})
         return
-    click.echo(_headline(event))
-    planned = table.route(event).planned
-    for decision in decisions:
-        lines = [
-            f"-> {one.channel}  {planned_in_words(one, event.received_at)}".rstrip()
-            for one in planned
-            if one.rule == decision.rule
-        ]
-        _show(decision, lines, _width(decisions))
+    from router.cli.reasons import headline  # noqa: PLC0415
+
+    click.echo(headline(event) + f"        as if it came now from {event.source}")
+    _show_planned(event, table, decisions)
 
 
-def _explain_stored(number: int, rules: str | None, *, as_json: bool) -> None:
-    from router.route import RoutingTable  # noqa: PLC0415 - not for `--help`
-    from router.rulebook import rebuild  # noqa: PLC0415
+def _explain_stored(number: int, source: str | None, rules: str | None, *, as_json: bool) -> None:
+    from router.route import RoutingTable  # noqa: PLC0415
+    from router.rulebook import rebuild  # noqa: PLC0415 - not for `--help`
     from router.view import event_view, explain, stored_event  # noqa: PLC0415
 
+    if source is not None:
+        fail("a stored event has its source; --source is for a file", 2)
     settings = settings_now()
     ledger = open_ledger_now(settings)
     row = ledger.event(number)
@@ -81,60 +84,81 @@ def _explain_stored(number: int, rules: str | None, *, as_json: bool) -> None:
     if row is None:
         fail(f"there is no event {number}; `router events` lists them")
     ruleset = load_rules(settings, rules) if rules or files is None else rebuild(files)
-    decisions = explain(row, RoutingTable(ruleset))
+    table = RoutingTable(ruleset)
+    decisions = explain(row, table)
     if as_json:
-        echo_json(event_view(row, decisions))
+        echo_json({**event_view(row, decisions), "explained_by": ruleset.hash})
         return
+    from router.cli.reasons import headline  # noqa: PLC0415
+
     event = stored_event(row)
     if event is None:
-        click.echo(f"event {number} was rejected: {row.rejected}")
+        _show_rejected(row)
         return
-    click.echo(_headline(event) + f"        event {number}")
-    for decision in decisions:
-        made = [_delivery_line(d) for d in row.deliveries if d.rule == decision.rule]
-        _show(decision, made, _width(decisions))
-    _show_rest(row, {decision.rule for decision in decisions})
+    click.echo(headline(event) + f"        event {number}")
+    if rules:
+        click.echo(f"by {rules}, as it would be:")
+        _show_planned(event, table, decisions)
+        click.echo("what really became of it:")
+        _show_made(row, (), settings)
+        return
+    _show_made(row, decisions, settings)
+    if files is None and decisions:
+        click.echo("the rules of that time are no longer kept; these are the reasons of today's")
 
 
-def _headline(event: Event) -> str:
-    fields = event.fields
-    parts = [event.trigger, event.case_ref or "no case", str(fields.get("process_key") or "")]
-    before, after = fields.get("previous_state_key"), fields.get("current_state_key")
-    if before or after:
-        parts[2] += f": {before} -> {after}"
-    return "  ".join(part for part in parts if part)
+def _show_planned(event: Event, table: RoutingTable, decisions: tuple[Decision, ...]) -> None:
+    from router.cli.paper import fold, width  # noqa: PLC0415
+    from router.cli.reasons import Line, planned_line, show_decisions  # noqa: PLC0415
+
+    routing = table.route(event)
+    lines: dict[str, list[Line]] = {}
+    for planned in routing.planned:
+        lines.setdefault(planned.rule, []).append(planned_line(planned, event.received_at))
+    show_decisions(decisions, lines)
+    for rule in routing.cancels:
+        text = f"what `{rule}` still has to say about this case is cancelled"
+        click.echo("  " + fold(text, 2, width()))
+    for rule, text in routing.errors:
+        if text.startswith("`unless`"):
+            click.echo("  " + fold(f"{rule}: {text}", 2, width()))
 
 
-def _show(decision: Decision, lines: list[str], width: int) -> None:
-    word = decision.outcome if decision.outcome != "error" else "failed"
-    name = click.style(decision.rule.ljust(width), bold=decision.matched)
-    colour = {"matched": "green", "error": "red"}.get(decision.outcome, "bright_black")
-    click.echo(f"  {name}  {click.style(word.ljust(11), fg=colour)}  {decision.reason}")
-    for line in lines:
-        click.echo(f"  {' ' * width}  {line}")
+def _show_made(row: EventRow, decisions: tuple[Decision, ...], settings: Settings) -> None:
+    from router.cli.paper import width  # noqa: PLC0415
+    from router.cli.reasons import Line, show_decisions, show_lines, stored_line  # noqa: PLC0415
+    from router.event import OWN  # noqa: PLC0415
 
-
-def _show_rest(row: EventRow, rules: set[str]) -> None:
+    today = rules_on_disk(settings)
+    paused = {one.name for one in today.channels.values() if one.paused} if today else set()
+    now = time.time()
+    lines: dict[str, list[Line]] = {}
     for delivery in row.deliveries:
-        if delivery.rule not in rules:
-            click.echo(f"  {delivery.rule}  {_delivery_line(delivery)}")
+        lines.setdefault(delivery.rule, []).append(stored_line(delivery, now, paused))
+    if row.source == OWN:
+        click.echo("the router told this about itself; no rule of yours was asked")
+    show_decisions(decisions, lines)
+    asked = {decision.rule for decision in decisions}
+    for rule, others in lines.items():
+        if rule not in asked:
+            click.echo(f"  {rule}")
+            show_lines(others, 4, width())
+    if not row.deliveries:
+        click.echo("  nobody was told")
 
 
-def _delivery_line(row: DeliveryRow) -> str:
-    from router.view import minute  # noqa: PLC0415 - not for `--help`
-
-    title = f'  "{row.message.title}"' if row.message else ""
-    waits = row.state == "pending"
-    until = f"waits until {minute(row.due_at)}" if row.due_at > time.time() else "waits"
-    parts: list[str] = [until if waits else row.state]
-    if row.attempt:
-        parts.append(f"{row.attempt} attempt{'s' * (row.attempt != 1)}")
-    if row.ended_at is not None and row.attempt:
-        parts.append(show_duration(row.ended_at - row.created_at))
-    if row.reason:
-        parts.append(row.reason)
-    return f"-> {row.channel}{title}  {', '.join(parts)}"
+def _show_rejected(row: EventRow) -> None:
+    click.echo(f"event {row.id} was rejected: {row.rejected}")
+    click.echo("it is kept as it came, and nobody was told; it began with:")
+    text = row.body[:400].decode("utf-8", "replace")
+    for line in text.splitlines()[:8]:
+        click.echo("  " + "".join(char if char.isprintable() else "�" for char in line))
 
 
-def _width(decisions: tuple[Decision, ...]) -> int:
-    return max((len(decision.rule) for decision in decisions), default=0)
+def source_of(given: str | None, known: list[str]) -> str:
+    """The source a file's event is said to be from; ends in words for one that is not there."""
+    from router.problem import suggest  # noqa: PLC0415 - only for the error
+
+    if given is not None and given not in known:
+        fail(f"there is no source `{given}`; {suggest(given, known)}", 2)
+    return given or next(iter(known), "file")

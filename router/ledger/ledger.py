@@ -269,9 +269,17 @@ class Ledger:
             return function(connection)
 
 
-def open_ledger(url: Secret, now: Callable[[], float]) -> Ledger:
-    """Open the database and bring its schema up to date; raises LedgerError in words."""
+def open_ledger(url: Secret, now: Callable[[], float], *, make: bool = True) -> Ledger:
+    """Open the database and bring its schema up to date; raises LedgerError in words.
+
+    Without `make`, a database file that is not there is not made either.
+    """
     engine = open_engine(url)
+    if not make and engine.file is not None and not engine.file.exists():
+        raise LedgerError(
+            f"there is no database {engine.file}; `router serve` makes it,"
+            " and ROUTER_DATABASE_URL says where it is"
+        )
     try:
         migrate(engine)
     except LedgerError:

@@ -24,18 +24,19 @@ Expressions: TypeAlias = Mapping[str, Callable[[Mapping[str, Any]], bool]]
 
 
 class _Part(msgspec.Struct):
-    """The answer of a part: its truth (None: it failed), why, and the checks under it."""
+    """The answer of a part: its truth (None: it failed), why, the checks under it, its misses."""
 
     holds: bool | None
     reason: str
     checks: list[Check]
+    misses: int = 0
 
 
 def evaluate(condition: Condition, fields: Mapping[str, Any], expressions: Expressions) -> Verdict:
     """Answer a condition for an event's fields (`source` among them); never raises for any."""
     part = _answer(condition, fields, expressions)
     answer = "error" if part.holds is None else "match" if part.holds else "no match"
-    return Verdict(answer, part.reason, tuple(part.checks))  # type: ignore[arg-type]
+    return Verdict(answer, part.reason, tuple(part.checks), part.misses)  # type: ignore[arg-type]
 
 
 def holds(condition: Condition, fields: Mapping[str, Any], expressions: Expressions) -> bool:
@@ -114,7 +115,7 @@ def _denied(inner: _Part) -> _Part:
     else:
         actual = "it does not" if holds else "it does"
         found = Check("not", "what stands under it does not hold", actual, holds, reason)
-    return _Part(holds, reason, [found])
+    return _Part(holds, reason, [found], 0 if holds else 1)
 
 
 def _field(path: str, test: Any, fields: Mapping[str, Any]) -> _Part:
@@ -122,7 +123,8 @@ def _field(path: str, test: Any, fields: Mapping[str, Any]) -> _Part:
     found = meets(value, test)
     actual = show_value(value)
     reason = say(path, actual, test, holds=found)
-    return _Part(found, reason, [Check(path, describe(test), actual, found, reason)])
+    check = Check(path, describe(test), actual, found, reason)
+    return _Part(found, reason, [check], 0 if found else 1)
 
 
 def _expression(source: str, fields: Mapping[str, Any], expressions: Expressions) -> _Part:
@@ -133,18 +135,20 @@ def _expression(source: str, fields: Mapping[str, Any], expressions: Expressions
         return _Part(None, reason, [Check("if", source, "an error", False, reason)])
     actual = "true" if found else "false"
     reason = f"`{source}` is {actual}"
-    return _Part(found, reason, [Check("if", source, actual, found, reason)])
+    return _Part(found, reason, [Check("if", source, actual, found, reason)], 0 if found else 1)
 
 
 def _all(parts: Sequence[Condition], fields: Mapping[str, Any], expressions: Expressions) -> _Part:
     checks: list[Check] = []
     reasons = []
+    misses = 0
     first_no: str | None = None
     for part in plain_first(parts):
         if first_no is not None and asks_expression(part):
             break
         answer = _answer(part, fields, expressions)
         checks += answer.checks
+        misses += answer.misses
         if answer.holds is None:
             return _Part(None, answer.reason, checks)
         if answer.holds:
@@ -152,7 +156,7 @@ def _all(parts: Sequence[Condition], fields: Mapping[str, Any], expressions: Exp
         elif first_no is None:
             first_no = answer.reason
     if first_no is not None:
-        return _Part(False, first_no, checks)
+        return _Part(False, first_no, checks, misses)
     # What distinguishes the event is told rather than that its trigger is what it is.
     telling = [reason for reason in reasons if not reason.startswith("trigger is")] or reasons
     return _Part(True, ", ".join(telling[:3]), checks)
@@ -161,11 +165,14 @@ def _all(parts: Sequence[Condition], fields: Mapping[str, Any], expressions: Exp
 def _any(parts: Sequence[Condition], fields: Mapping[str, Any], expressions: Expressions) -> _Part:
     checks: list[Check] = []
     reasons = []
+    misses: list[int] = []
     for part in plain_first(parts):
         answer = _answer(part, fields, expressions)
         checks += answer.checks
         if answer.holds is None or answer.holds:
             return _Part(answer.holds, answer.reason, checks)
         reasons.append(answer.reason)
+        misses.append(answer.misses)
     shown = "; ".join(reasons[:3]) + ("; ..." if len(reasons) > 3 else "")
-    return _Part(False, f"none of `any` holds: {shown}", checks)
+    nearest = min(misses, default=1)
+    return _Part(False, f"none of `any` holds: {shown}", checks, nearest)

@@ -26,8 +26,12 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """A condition's answer for one event; `reason` is one sentence for people."""
+    """A condition's answer for one event; `reason` is one sentence for people.
+
+    `misses` counts the lines that would have to be otherwise for a match: 1 is a near miss.
+    """
 
     answer: Literal["match", "no match", "error"]
     reason: str
     checks: tuple[Check, ...] = ()
+    misses: int = 0

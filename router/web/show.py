@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from router.service import Service
 
 LONGEST_BODY = 20_000
+FAR = 1_000_000
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _TONES = {
     **dict.fromkeys(("sent", "matched"), "good"),
@@ -119,9 +120,10 @@ def case_facts(row: EventRow) -> dict[str, Any]:
 def by_interest(decisions: Iterable[Decision]) -> list[Decision]:
     """Rules that spoke or failed first, then those that came near, then the others."""
 
-    def rank(decision: Decision) -> tuple[int, float]:
+    def rank(decision: Decision) -> tuple[int, int, int]:
         held = sum(check.holds for check in decision.checks)
-        return _INTEREST[decision.outcome], -held / max(1, len(decision.checks))
+        # What was not asked (another rule spoke) missed nothing, and came near to nothing.
+        return _INTEREST[decision.outcome], decision.misses or FAR, -held
 
     return sorted(decisions, key=rank)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -15,27 +14,12 @@ import pytest
 
 from far_end import Answer, HttpFarEnd, wait_until
 from router.cli import COMMANDS
+from typed import ROOT, SAMPLE, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from running import Running
-
-ROOT = Path(__file__).parent.parent.parent
-SAMPLE = ROOT / "router" / "samples" / "6_case_state_changed.json"
-
-
-def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("ROUTER_")}
-    return subprocess.run(
-        [sys.executable, "-m", "router", *arguments],
-        env={**environment, **settings},
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_help_lists_every_command_and_loads_nothing_heavy() -> None:

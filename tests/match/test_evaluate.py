@@ -133,6 +133,27 @@ def test_a_verdict_says_why(condition: Condition, answer: str, reason: str) -> N
     assert (found.answer, found.reason) == (answer, reason)
 
 
+NO, OTHER = Field("trigger", Equals("x")), Field("process_key", Equals("x"))
+YES = Field("current_state_key", Equals("approved"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "misses"),
+    [
+        pytest.param(AllOf((YES, NO)), 1, id="one line of several"),
+        pytest.param(AllOf((NO, YES, OTHER)), 2, id="two lines of several"),
+        pytest.param(AnyOf((NO, OTHER)), 1, id="any of two would do"),
+        pytest.param(AnyOf((AllOf((NO, OTHER)), AllOf((YES, OTHER)))), 1, id="the nearest of any"),
+        pytest.param(Not(AllOf((YES, YES))), 1, id="what `not` excludes"),
+        pytest.param(AllOf((YES, AnyOf((NO, YES)))), 0, id="nothing in a match"),
+    ],
+)
+def test_misses_count_the_lines_that_would_have_to_be_otherwise(
+    condition: Condition, misses: int
+) -> None:
+    assert evaluate(condition, FIELDS, {}).misses == misses
+
+
 def test_a_pattern_that_is_none_is_refused_in_words() -> None:
     with pytest.raises(PatternError, match="missing"):
         compile_regex("(")

@@ -38,6 +38,13 @@ def test_the_index_gives_the_answers_of_the_evaluator(
         assert sorted(found.errors) == [n for n, a in enumerate(answers) if a == "error"]
 
 
+@settings(max_examples=300, deadline=None)
+@given(conditions, events)
+def test_only_what_does_not_match_has_misses(when: Condition, posted: dict[str, Any]) -> None:
+    found = evaluate(when, posted, EXPRESSIONS)
+    assert found.answer == "error" or (found.misses > 0) == (found.answer == "no match")
+
+
 def test_a_dense_answer_lists_every_rule_in_order() -> None:
     rules = [Field("trigger", Equals("a" if n % 3 else "b")) for n in range(3000)]
     index = Index(rules, {})

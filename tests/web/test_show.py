@@ -121,17 +121,18 @@ def test_backticks_in_a_sentence_mark_code(text: str, pieces: list[tuple[bool, s
 def test_rules_that_spoke_come_first_then_failures_then_near_misses() -> None:
     def decided(name: str, outcome: Any, *holds: bool) -> Decision:
         checks = tuple(Check("f", "e", "a", held, "") for held in holds)
-        return Decision(name, outcome, "", checks)
+        return Decision(name, outcome, "", checks, misses=holds.count(False))
 
     decisions = [
         decided("parked", "parked"),
         decided("far", "no match", False, False),
+        decided("another trigger", "no match", False),
         decided("near", "no match", True, False),
         decided("broken", "error"),
         decided("spoke", "matched", True),
     ]
     order = [decision.rule for decision in show.by_interest(decisions)]
-    assert order == ["spoke", "broken", "near", "far", "parked"]
+    assert order == ["spoke", "broken", "near", "another trigger", "far", "parked"]
 
 
 @pytest.mark.parametrize(
