@@ -24,6 +24,7 @@ COMMANDS = {
     "unmute": "end a mute before its time",
     "send-test": "send one real message to a channel",
     "schema": "print the JSON Schema of rules.yaml, for editors",
+    "graph": "draw who is told what: source, rule, channel",
     "token": "print a fresh secret",
     "healthcheck": "ask a running service whether it is ready",
 }

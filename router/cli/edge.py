@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 import msgspec
 
+from router.duration import read_moment
 from router.settings import Settings, SettingsError, read_settings
 
 if TYPE_CHECKING:
@@ -56,6 +57,25 @@ def open_ledger_now(settings: Settings) -> Ledger:
         return open_ledger(settings.database_url, time.time, make=False)
     except LedgerError as error:
         fail(str(error))
+
+
+def open_history(settings: Settings) -> Ledger | None:
+    """The ledger if one was ever begun: looking at history must not make one."""
+    from router.ledger import LedgerError, begun  # noqa: PLC0415 - not for `--help`
+
+    try:
+        there = begun(settings.database_url)
+    except LedgerError as error:
+        fail(str(error))
+    return open_ledger_now(settings) if there else None
+
+
+def read_since(text: str, option: str = "--since") -> float:
+    """The moment an option says; ends in words if it makes no sense."""
+    try:
+        return read_moment(text, time.time())
+    except ValueError as error:
+        fail(f"{option}: {error}", 2)
 
 
 def load_rules(settings: Settings, path: str | None = None) -> Ruleset:

@@ -1,6 +1,6 @@
 """The ledger: events, rulesets, deliveries, attempts. The only SQL."""
 
-from router.ledger.engine import LedgerError
+from router.ledger.engine import LedgerError, begun
 from router.ledger.ledger import Ledger, open_ledger
 from router.ledger.orders import Hands
 from router.ledger.people_shapes import AuditFilters, AuditRow, Cancelled, Session, Token
@@ -54,5 +54,6 @@ __all__ = [
     "State",
     "Token",
     "Tried",
+    "begun",
     "open_ledger",
 ]

@@ -154,6 +154,14 @@ class Engine:
         return engine
 
 
+def begun(url: Secret) -> bool:
+    """Whether there may be history: not where the file of the database was never made."""
+    engine = open_engine(url)
+    file = engine.file
+    engine.close()
+    return file is None or file.exists()
+
+
 def open_engine(url: Secret) -> Engine:
     """Open the database that `url` names; raises LedgerError in words."""
     try:

@@ -14,6 +14,7 @@ from router.ledger import mutes, read, timers
 from router.ledger.accept import keep_ruleset, note_checked
 from router.ledger.cancel import cancel
 from router.ledger.engine import Engine, LedgerError, open_engine
+from router.ledger.history import History
 from router.ledger.lanes import list_lanes
 from router.ledger.migrate import migrate
 from router.ledger.orders import Hands
@@ -67,6 +68,7 @@ class Ledger:
         self._writer: Writer | None = None
         self._slots: Slots | None = None
         self.people = People(engine, now, self._call, self._read)
+        self.history = History(engine)
 
     def start(self, hands: Hands | None = None) -> None:
         """Take a slot, make due what its last holder had in hand, and start the writer."""

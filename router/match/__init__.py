@@ -5,6 +5,7 @@ from router.match.evaluate import Expressions, evaluate, tests_of
 from router.match.fields import find, meets
 from router.match.index import Index, Matches
 from router.match.pattern import compile_glob, compile_regex
+from router.match.possible import possible
 from router.match.verdict import Check, ExpressionError, PatternError, Verdict
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "evaluate",
     "find",
     "meets",
+    "possible",
     "show_value",
     "tests_of",
 ]

@@ -1,19 +1,17 @@
 """Which triggers a condition can hold for, decided without an event.
 
-Three answers: it holds, it does not, or that depends on what is not known. What a trigger never
-carries is known to be null.
+What a trigger never carries is known to be null.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from router.condition import AllOf, Always, AnyOf, Condition, Field, Not
 from router.event import COMMON_FIELDS, KNOWN_FIELDS, TRIGGERS
-from router.match import meets
+from router.match import possible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from router.condition import Condition
 
 
 def triggers_of(condition: Condition, *, carried: bool = True) -> frozenset[str]:
@@ -21,7 +19,7 @@ def triggers_of(condition: Condition, *, carried: bool = True) -> frozenset[str]
 
     Without `carried`, a field that a trigger does not carry counts as one it might.
     """
-    return frozenset(t for t in TRIGGERS if _holds(condition, t, carried) is not False)
+    return frozenset(t for t in TRIGGERS if possible(condition, _known(t, carried)) is not False)
 
 
 def carriers(field: str) -> frozenset[str]:
@@ -31,33 +29,6 @@ def carriers(field: str) -> frozenset[str]:
     return frozenset(trigger for trigger, fields in TRIGGERS.items() if field in fields)
 
 
-def _holds(condition: Condition, trigger: str, carried: bool) -> bool | None:
-    match condition:
-        case Always():
-            return True
-        case Field(path="trigger", test=test):
-            return meets(trigger, test)
-        case Field(path=path, test=test):
-            if carried and path in KNOWN_FIELDS and trigger not in carriers(path):
-                return meets(None, test)
-            return None
-        case Not(part=part):
-            found = _holds(part, trigger, carried)
-            return None if found is None else not found
-        case AllOf(parts=parts):
-            return _all([_holds(part, trigger, carried) for part in parts])
-        case AnyOf(parts=parts):
-            found = _all([_opposite(_holds(part, trigger, carried)) for part in parts])
-            return _opposite(found)
-        case _:
-            return None
-
-
-def _opposite(answer: bool | None) -> bool | None:
-    return None if answer is None else not answer
-
-
-def _all(answers: Sequence[bool | None]) -> bool | None:
-    if False in answers:
-        return False
-    return None if None in answers else True
+def _known(trigger: str, carried: bool) -> dict[str, Any]:
+    absent = KNOWN_FIELDS.difference(COMMON_FIELDS, TRIGGERS[trigger]) if carried else ()
+    return {**dict.fromkeys(absent), "trigger": trigger}

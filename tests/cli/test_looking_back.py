@@ -1,0 +1,110 @@
+"""The commands that look at what happened: graph, coverage, backtest."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from router.delivery import inspect
+from router.event import Event
+from router.ledger import Draft, open_ledger
+from router.route import RoutingTable
+from router.rulebook import Files, build
+from router.secret import Secret
+
+RULES = """version: 1
+sources: { bank: { secret: "${SECRET}" } }
+channels:
+  team: { webhook: { url: http://127.0.0.1:9/ } }
+  desk: { webhook: { url: http://127.0.0.1:9/ } }
+rules:
+  - { name: approved, when: { trigger: case_approved }, notify: team, title: "Yes {{ case_id }}" }
+  - { name: rest, otherwise: true, notify: desk, title: "{{ trigger }}" }
+"""
+SECRET = "a-secret-of-the-tests-0123456789"
+
+
+class Folder:
+    """A folder with rules and a history, and the commands run in it."""
+
+    def __init__(self, path: Path, url: str) -> None:
+        self.path = path
+        self.url = url
+        (path / "rules.yaml").write_text(RULES)
+
+    def write(self, events: list[dict[str, Any]], *, began: float) -> None:
+        """Accept events under the folder's rules, a minute apart."""
+        found = build(
+            Files("rules.yaml", {"rules.yaml": RULES}, {}, {}),
+            environment={"SECRET": SECRET},
+            read_file=str,
+            inspect_channel=inspect,
+            outbound="capture",
+        )
+        assert found.ruleset is not None, found.problems
+        table = RoutingTable(found.ruleset)
+        drafts = []
+        for number, fields in enumerate(events):
+            event = Event(0, "bank", began + 60 * number, msgspec.json.encode(fields), fields)
+            routing = table.route(event)
+            drafts.append(Draft(event, found.ruleset.hash, len(routing.matched), routing.planned))
+        ledger = open_ledger(Secret(self.url), time.time)
+        ledger.start()
+
+        async def accept() -> None:
+            await asyncio.gather(*map(ledger.accept, drafts))
+
+        asyncio.run(accept())
+        ledger.close()
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("ROUTER_")}
+        environment |= {
+            "SECRET": SECRET,
+            "ROUTER_DATABASE_URL": self.url,
+            "COLUMNS": "120",
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "router", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            cwd=self.path,
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture
+def folder(tmp_path: Path, database_url: str) -> Folder:
+    return Folder(tmp_path, database_url)
+
+
+def test_graph_draws_the_rules_with_what_happened(folder: Folder) -> None:
+    events = [{"trigger": "case_approved", "case_id": n} for n in range(3)]
+    folder.write([*events, {"trigger": "case_comment", "case_id": 1}], began=time.time() - 900)
+    drawn = folder.run("graph", "--format", "mermaid")
+    assert (drawn.returncode, drawn.stderr) == (0, "")
+    assert 's0(["bank #40;4#41;"])' in drawn.stdout
+    assert 's0 -->|"3"| r0' in drawn.stdout
+    assert 'r1 -->|"1"| c1' in drawn.stdout
+    assert folder.run("graph").stdout.startswith("<svg ")
+    assert folder.run("graph", "--format", "dot").stdout.startswith("digraph")
+    assert '"0"' in folder.run("graph", "--format", "mermaid", "--since", "1m").stdout
+    wrong = folder.run("graph", "--since", "soon")
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("--since: `soon` is neither a time nor a duration")
+
+
+def test_graph_without_history_makes_none(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, f"sqlite:///{tmp_path / 'router.db'}")
+    assert 's0(["bank"])' in folder.run("graph", "--format", "mermaid").stdout
+    assert not (tmp_path / "router.db").exists()
