@@ -64,4 +64,11 @@ async def accept(
 
 
 def _draft(event: Event, ruleset: str, routing: Routing) -> Draft:
-    return Draft(event, ruleset, len(routing.matched), routing.planned, cancels=routing.cancels)
+    return Draft(
+        event,
+        ruleset,
+        len(routing.matched),
+        routing.planned,
+        cancels=routing.cancels,
+        spoke=routing.matched,
+    )

@@ -1,9 +1,13 @@
 """The ledger: events, rulesets, deliveries, attempts. The only SQL."""
 
 from router.ledger.engine import LedgerError, begun
-from router.ledger.ledger import Ledger, open_ledger
+from router.ledger.facts import Database, Process
+from router.ledger.ledger import Ledger
+from router.ledger.opening import open_ledger
 from router.ledger.orders import Hands
+from router.ledger.overview import MOST, Timer, TimerFilters, Unheard, Waiting
 from router.ledger.people_shapes import AuditFilters, AuditRow, Cancelled, Session, Token
+from router.ledger.rulesets import Load
 from router.ledger.shapes import (
     STATES,
     Accepted,
@@ -21,12 +25,15 @@ from router.ledger.shapes import (
     Mute,
     MuteKind,
     Own,
+    Pause,
     Resent,
     State,
     Tried,
 )
+from router.ledger.tallies import Tally
 
 __all__ = [
+    "MOST",
     "STATES",
     "Accepted",
     "AttemptRow",
@@ -34,6 +41,7 @@ __all__ = [
     "AuditRow",
     "Cancelled",
     "Claim",
+    "Database",
     "DeliveryRow",
     "Draft",
     "EventRow",
@@ -46,14 +54,22 @@ __all__ = [
     "LedgerError",
     "LedgerUnavailable",
     "Listed",
+    "Load",
     "Mute",
     "MuteKind",
     "Own",
+    "Pause",
+    "Process",
     "Resent",
     "Session",
     "State",
+    "Tally",
+    "Timer",
+    "TimerFilters",
     "Token",
     "Tried",
+    "Unheard",
+    "Waiting",
     "begun",
     "open_ledger",
 ]

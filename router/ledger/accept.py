@@ -16,8 +16,8 @@ from router.ledger.tables import (
     deliveries,
     events,
     meta,
-    rulesets,
 )
+from router.ledger.tallies import Counts, count_accepted
 from router.ledger.turns import Pair, lock_cases, promote, waiting
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def accept(
     engine.insert(connection, events, [event_row(i, d) for i, d in zip(ids, drafts, strict=True)])
     engine.insert(connection, deliveries, [row.row() for row in batch.rows])
     promote(connection, engine, batch.freed)
+    batch.count(slot)
     for event_id, draft in zip(ids, drafts, strict=True):
         written.accepted.append(Accepted(event_id, len(draft.planned)))
     return written
@@ -200,6 +201,15 @@ class _Batch:
         moments = [row.due_at for row in self.rows if row.turn == LATER and row.state == "pending"]
         written.first_moment = min(moments, default=None)
 
+    def count(self, slot: int) -> None:
+        """Add the batch to the tallies."""
+        counts = Counts(self._now)
+        count_accepted(counts, self.drafts)
+        for row in self.rows:
+            if row.state == "suppressed":
+                counts.add("suppressed", row.channel)
+        counts.write(self._connection, self._engine, slot)
+
 
 def reminders(
     connection: sa.Connection, engine: Engine, again: Sequence[Candidate], now: float
@@ -207,13 +217,6 @@ def reminders(
     """The deliveries that say it another time, later."""
     new = iter(engine.next_ids(connection, "deliveries", len(again)))
     return [_reminder(candidate, next(new), now) for candidate in again]
-
-
-def keep_ruleset(
-    connection: sa.Connection, engine: Engine, hash_: str, files: str, now: float
-) -> None:
-    """Keep a ruleset's files (JSON) under its hash; keeping it again changes nothing."""
-    engine.insert(connection, rulesets, [(hash_, now, files)], "ON CONFLICT (hash) DO NOTHING")
 
 
 def note_checked(connection: sa.Connection, now: float) -> None:

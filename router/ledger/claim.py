@@ -19,6 +19,7 @@ from router.ledger.lanes import TRIP, allowed, free_at, lane_of, probing, spend
 from router.ledger.mutes import Silence
 from router.ledger.shapes import Claim, InHand, Listed
 from router.ledger.tables import WAITS_FIRST, attempts, deliveries, events, messages
+from router.ledger.tallies import Counts
 from router.ledger.turns import promote
 from router.message import Message
 
@@ -62,6 +63,8 @@ def claim(
     lane = lane_of(connection, engine, channel)
     if lane is None:
         return Claim((), more=False, next_due=now + BUSY)
+    if lane.pause is not None:
+        return Claim((), more=False, next_due=None)
     if lane.rests_until > now and not _set_back(lane, now):
         return Claim((), more=False, next_due=lane.rests_until, rests=True)
     trial = lane.failures >= TRIP
@@ -74,7 +77,7 @@ def claim(
             (), more=False, next_due=_sooner(connection, channel, free_at(rate, lane.next_at))
         )
     found = units(connection, channel, rate=rate, may=may, now=now, trial=trial)
-    found = _speakable(connection, engine, found, now)
+    found = _speakable(connection, engine, found, slot, now)
     next_at = lane.next_at
     if rate is not None and found:
         next_at = spend(connection, rate, lane, now, len(found))
@@ -110,7 +113,7 @@ def _set_back(lane: LaneRow, now: float) -> bool:
 
 
 def _speakable(
-    connection: sa.Connection, engine: Engine, found: Sequence[Unit], now: float
+    connection: sa.Connection, engine: Engine, found: Sequence[Unit], slot: int, now: float
 ) -> list[Unit]:
     """Leave out what is muted by now; it is recorded as such."""
     silence = Silence(connection, now)
@@ -119,13 +122,16 @@ def _speakable(
     rows = [row for unit in found for row in unit.rows]
     by_id = _events_of(connection, rows)
     muted: dict[int, str] = {}
+    counts = Counts(now)
     for row in rows:
         event = by_id[row.event_id]
         case = (event.case_ref, event.case_id)
         why = silence.over(rule=row.rule, channel=row.channel, source=event.source, case=case)
         if why is not None and row.attempt == 0:
             muted[row.id] = why
+            counts.add("suppressed", row.channel)
     silence.write(connection)
+    counts.write(connection, engine, slot)
     engine.update(
         connection,
         deliveries,

@@ -7,11 +7,11 @@ rest is over one delivery probes, and the others wait without using up attempts.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from router.ledger.shapes import LaneRow
+from router.ledger.shapes import LaneRow, Pause
 from router.ledger.tables import QUEUED, deliveries, lanes
 from router.ledger.turns import in_list
 
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 TRIP = 3
 """Passing failures in a row after which a channel rests."""
 LONGEST_REST = 3600.0
+_FRESH = (0.0, 0, None, 0.0, *[None] * 6)
+"""A lane of which nothing is known, in the order of the table's columns."""
 
 
 def lane_of(connection: sa.Connection, engine: Engine, channel: str) -> LaneRow | None:
     """A channel's lane, locked until the commit; None while another process has it locked."""
-    row = (channel, 0.0, 0, None, 0.0, None)
+    row = (channel, *_FRESH)
     query = sa.select(lanes).where(lanes.c.channel == channel).with_for_update(skip_locked=True)
     found = connection.execute(query).first()
     if found is None:
@@ -37,24 +39,47 @@ def lane_of(connection: sa.Connection, engine: Engine, channel: str) -> LaneRow 
         found = connection.execute(query).first()
     if found is None:
         return None
-    head = (found.channel, found.failures, found.failing_since, found.rests_until)
-    return LaneRow(*head, found.error, found.next_at)
+    return _lane(found)
 
 
 def list_lanes(connection: sa.Connection) -> dict[str, LaneRow]:
     """Every lane that is known, by channel."""
-    return {
-        row.channel: LaneRow(
-            row.channel, row.failures, row.failing_since, row.rests_until, row.error, row.next_at
-        )
-        for row in connection.execute(sa.select(lanes))
-    }
+    return {row.channel: _lane(row) for row in connection.execute(sa.select(lanes))}
 
 
 def resting(connection: sa.Connection, now: float) -> set[str]:
-    """The channels that rest, or have rested and are being tried."""
-    fails = (lanes.c.rests_until > now) | (lanes.c.failures >= TRIP)
-    return set(connection.execute(sa.select(lanes.c.channel).where(fails)).scalars())
+    """The channels that are paused, that rest, or that have rested and are being tried."""
+    held = (lanes.c.rests_until > now) | (lanes.c.failures >= TRIP) | lanes.c.paused_at.is_not(None)
+    return set(connection.execute(sa.select(lanes.c.channel).where(held)).scalars())
+
+
+def pause_lane(
+    connection: sa.Connection, engine: Engine, channel: str, pause: Pause
+) -> tuple[Pause, bool]:
+    """Hold up a channel; returns the pause that holds, and whether it is this one."""
+    row = (channel, *_FRESH)
+    engine.insert(connection, lanes, [row], "ON CONFLICT (channel) DO NOTHING")
+    values = {
+        "paused_at": pause.at,
+        "paused_by": pause.author,
+        "pause_reason": pause.reason,
+    }
+    free = (lanes.c.channel == channel, lanes.c.paused_at.is_(None))
+    if connection.execute(lanes.update().where(*free).values(**values)).rowcount:
+        return pause, True
+    found = connection.execute(sa.select(lanes).where(lanes.c.channel == channel)).one()
+    return _lane(found).pause or pause, False
+
+
+def resume_lane(connection: sa.Connection, channel: str) -> Pause | None:
+    """Let a channel go on; returns the pause that has ended, None if there was none."""
+    here = sa.select(lanes).where(lanes.c.channel == channel).with_for_update()
+    found = connection.execute(here).first()
+    if found is None or found.paused_at is None:
+        return None
+    values = {"paused_at": None, "paused_by": None, "pause_reason": None}
+    connection.execute(lanes.update().where(lanes.c.channel == channel).values(**values))
+    return _lane(found).pause
 
 
 def allowed(rate: Rate, next_at: float, now: float, most: int) -> int:
@@ -119,9 +144,17 @@ def note(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> N
         # What the far end asks for holds at once, for all that is for it.
         rests_until = again if last.outcome.retry_after else 0.0
         head = (channel, 0.0, len(failed), failed[0].at)
-        rows.append((*head, rests_until, last.outcome.detail))
+        detail = last.outcome.detail
+        rows.append((*head, rests_until, detail, detail, last.at, None, None, None))
         trips.append((channel, again))
     engine.insert(connection, lanes, rows, _FAILS)
+    # A refusal for good says nothing of the channel's health, and is to be seen all the same.
+    ended = {t.delivery.channel: t for t in tried if t.outcome.kind == "failed"}
+    told = [
+        (channel, 0.0, 0, None, 0.0, None, t.outcome.detail, t.at, None, None, None)
+        for channel, t in sorted(ended.items())
+    ]
+    engine.insert(connection, lanes, told, _TELLS)
     rest = {"rests_until": ":rests_until"}
     engine.update(connection, lanes, rest, ("channel", "rests_until"), _TRIPPED, trips)
 
@@ -129,6 +162,28 @@ def note(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> N
 _FAILS = (
     "ON CONFLICT (channel) DO UPDATE SET failures = lanes.failures + excluded.failures,"
     " failing_since = coalesce(lanes.failing_since, excluded.failing_since),"
-    " rests_until = excluded.rests_until, error = excluded.error"
+    " rests_until = excluded.rests_until, error = excluded.error,"
+    " last_error = excluded.last_error, last_error_at = excluded.last_error_at"
+)
+_TELLS = (
+    "ON CONFLICT (channel) DO UPDATE SET last_error = excluded.last_error,"
+    " last_error_at = excluded.last_error_at"
 )
 _TRIPPED = f"lanes.channel = :channel AND failures >= {TRIP} AND lanes.rests_until < :rests_until"
+
+
+def _lane(row: Any) -> LaneRow:
+    pause = None
+    if row.paused_at is not None:
+        pause = Pause(row.paused_at, row.paused_by, row.pause_reason)
+    return LaneRow(
+        row.channel,
+        row.failures,
+        row.failing_since,
+        row.rests_until,
+        row.error,
+        row.next_at,
+        row.last_error,
+        row.last_error_at,
+        pause,
+    )

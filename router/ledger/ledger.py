@@ -8,21 +8,22 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from router.ledger import mutes, read, timers
-from router.ledger.accept import keep_ruleset, note_checked
+from router.ledger.accept import note_checked
 from router.ledger.cancel import cancel
-from router.ledger.engine import Engine, LedgerError, open_engine
+from router.ledger.desk import Desk
+from router.ledger.engine import Engine
 from router.ledger.history import History
 from router.ledger.lanes import list_lanes
-from router.ledger.migrate import migrate
 from router.ledger.orders import Hands
 from router.ledger.own import note_seen, tell_own
 from router.ledger.people import People
 from router.ledger.purge import Purged, forget, purge
 from router.ledger.record import give_back, release
 from router.ledger.resend import resend
+from router.ledger.rulesets import keep_ruleset
 from router.ledger.shapes import LedgerUnavailable
 from router.ledger.slots import Slots
 from router.ledger.writer import Writer
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
         Resent,
         Tried,
     )
-    from router.secret import Secret
     from router.timing import Gone, Planned, Terms
 
 T = TypeVar("T")
@@ -69,6 +69,7 @@ class Ledger:
         self._slots: Slots | None = None
         self.people = People(engine, now, self._call, self._read)
         self.history = History(engine)
+        self.desk = Desk(engine, now, self._call, self._read)
 
     def start(self, hands: Hands | None = None) -> None:
         """Take a slot, make due what its last holder had in hand, and start the writer."""
@@ -117,7 +118,9 @@ class Ledger:
 
     def fire(self, terms_of: Callable[[Event, Planned], Terms | Gone]) -> Fired:
         """Let what had its moment be said: by the terms of the rules as they are now."""
-        return self._call(lambda c: timers.fire(c, self._engine, terms_of, self._now()))
+        return self._call(
+            lambda c: timers.fire(c, self._engine, terms_of, slot=self.slot, now=self._now())
+        )
 
     def set_back(self, was: float) -> int:
         """What was due by a clock that was set back since is due still; returns how many."""
@@ -128,7 +131,9 @@ class Ledger:
 
         `limits`: for each such channel the seconds a delivery may wait, and the fallback.
         """
-        return self._call(lambda c: timers.expire(c, self._engine, limits, self._now()))
+        return self._call(
+            lambda c: timers.expire(c, self._engine, limits, slot=self.slot, now=self._now())
+        )
 
     def take_over(self) -> int:
         """Make due what dead processes had in hand; returns how many deliveries.
@@ -141,7 +146,7 @@ class Ledger:
             dead = self._slots.dead()
         except SQLAlchemyError as error:
             self._revive()
-            raise LedgerUnavailable(_first_line(error)) from None
+            raise LedgerUnavailable(first_line(error)) from None
         if not dead:
             return 0
         now = self._now()
@@ -253,6 +258,11 @@ class Ledger:
         return self._writer.waiting() if self._writer else 0
 
     @property
+    def slot(self) -> int:
+        """The number of this process among those that share the ledger; -1 for a command."""
+        return -1 if self._slots is None else self._slots.mine
+
+    @property
     def _running(self) -> Writer:
         if self._writer is None:
             raise AssertionError("the ledger was not started")
@@ -267,32 +277,13 @@ class Ledger:
         return future.result()
 
     def _read(self, function: Callable[[sa.Connection], T]) -> T:
-        with self._engine.reading.connect() as connection:
-            return function(connection)
+        try:
+            with self._engine.reading.connect() as connection:
+                return function(connection)
+        except DBAPIError as error:
+            raise LedgerUnavailable(first_line(error)) from None
 
 
-def open_ledger(url: Secret, now: Callable[[], float], *, make: bool = True) -> Ledger:
-    """Open the database and bring its schema up to date; raises LedgerError in words.
-
-    Without `make`, a database file that is not there is not made either.
-    """
-    engine = open_engine(url)
-    if not make and engine.file is not None and not engine.file.exists():
-        raise LedgerError(
-            f"there is no database {engine.file}; `router serve` makes it,"
-            " and ROUTER_DATABASE_URL says where it is"
-        )
-    try:
-        migrate(engine)
-    except LedgerError:
-        engine.close()
-        raise
-    except (SQLAlchemyError, OSError) as error:
-        engine.close()
-        raise LedgerError(f"the database cannot be opened: {_first_line(error)}") from None
-    return Ledger(engine, now)
-
-
-def _first_line(error: Any) -> str:
+def first_line(error: Any) -> str:
     cause = getattr(error, "orig", None) or error
     return str(cause).splitlines()[0][:300] if str(cause) else type(cause).__name__

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from router.ledger.tables import attempts, deliveries, events, memory, messages, mutes
+from router.ledger.tallies import forget_tallies
 
 STEP = 200
 """Events that one transaction looks at, so that accepts do not wait long behind it."""
@@ -61,3 +62,4 @@ def forget(connection: sa.Connection, now: float) -> None:
     over = sa.select(memory.c.key).where(memory.c.until < now).limit(STEP)
     connection.execute(memory.delete().where(memory.c.key.in_(over)))
     connection.execute(mutes.delete().where(mutes.c.ended_at < now - 365 * 86400.0))
+    forget_tallies(connection, now)

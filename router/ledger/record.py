@@ -17,6 +17,7 @@ from router.ledger.tables import (
     messages,
     threads,
 )
+from router.ledger.tallies import Counts, count_tried
 from router.ledger.turns import lock_cases, promote
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from router.ledger.shapes import InHand, Tried
 
 
-def record(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> set[str]:
+def record(
+    connection: sa.Connection, engine: Engine, tried: Sequence[Tried], *, slot: int, now: float
+) -> set[str]:
     """Write down attempts and what follows from each; returns channels where more may go now.
 
     An attempt whose delivery was claimed again meanwhile is kept, and changes nothing else.
@@ -48,6 +51,9 @@ def record(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) ->
     ]
     engine.insert(connection, threads, begun, "ON CONFLICT (channel, case_key) DO NOTHING")
     note(connection, engine, tried)
+    counts = Counts(now)
+    count_tried(counts, tried)
+    counts.write(connection, engine, slot)
     told = _tell_fallbacks(connection, engine, tried)
     ended = {
         (t.delivery.channel, case_key)

@@ -21,8 +21,9 @@ class LedgerUnavailable(Exception):
 class Draft(msgspec.Struct, frozen=True):
     """An event that is about to be accepted (its id is 0), and what it causes.
 
-    `matched` counts the rules that spoke. A rejected body has `rejected` (why) and no deliveries.
-    `cancels` are rules whose messages about this case, while they wait, are not said any more.
+    `matched` counts the rules that spoke, `spoke` names them. A rejected body has `rejected` (why)
+    and no deliveries. `cancels` are rules whose messages about this case, while they wait, are not
+    said any more.
     """
 
     event: Event
@@ -31,6 +32,7 @@ class Draft(msgspec.Struct, frozen=True):
     planned: tuple[Planned, ...] = ()
     rejected: str | None = None
     cancels: tuple[str, ...] = ()
+    spoke: tuple[str, ...] = ()
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -130,8 +132,19 @@ class Fired(msgspec.Struct, frozen=True):
     next_moment: float | None
 
 
+class Pause(msgspec.Struct, frozen=True):
+    """Somebody holds up all that is for a channel, until somebody lets it go on."""
+
+    at: float
+    author: str
+    reason: str
+
+
 class LaneRow(msgspec.Struct, frozen=True):
-    """What is known of a channel: whether it fails, since when, and until when it rests."""
+    """What is known of a channel: whether it fails, since when, and until when it rests.
+
+    `error` is what it fails with now; `last_error` is kept when it does well again.
+    """
 
     channel: str
     failures: int
@@ -139,6 +152,9 @@ class LaneRow(msgspec.Struct, frozen=True):
     rests_until: float
     error: str | None
     next_at: float
+    last_error: str | None = None
+    last_error_at: float | None = None
+    pause: Pause | None = None
 
 
 MuteKind = Literal["rule", "channel", "case", "source"]

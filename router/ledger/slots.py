@@ -101,3 +101,24 @@ class Slots:
 
 def _path(database: Path, number: int) -> Path:
     return database.with_name(f"{database.name}-slot{number}")
+
+
+def held_slots(connection: sa.Connection, engine: Engine) -> set[int]:
+    """The slots of the processes that live, asked from outside: nobody's slot is touched."""
+    if engine.file is None:
+        query = (
+            "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return set(connection.exec_driver_sql(query, (_SPACE,)).scalars())
+    paths = {number: _path(engine.file, number) for number in range(SLOTS)}
+    return {number for number, path in paths.items() if path.exists() and _is_locked(path)}
+
+
+def _is_locked(path: Path) -> bool:
+    with path.open("a", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False

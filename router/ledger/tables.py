@@ -53,6 +53,12 @@ events = sa.Table(
     sa.Column("ruleset", sa.Text),
     sa.Column("matched", sa.Integer, nullable=False, comment="how many rules spoke"),
     sa.Column("rejected", sa.Text, comment="why it is no event"),
+    sa.Index(
+        "events_unmatched",
+        "id",
+        sqlite_where=sa.text("matched = 0 AND rejected IS NULL"),
+        postgresql_where=sa.text("matched = 0 AND rejected IS NULL"),
+    ),
 )
 
 messages = sa.Table(
@@ -154,6 +160,11 @@ lanes = sa.Table(
     sa.Column("failing_since", sa.Double),
     sa.Column("rests_until", sa.Double, nullable=False),
     sa.Column("error", sa.Text),
+    sa.Column("last_error", sa.Text, comment="kept when the channel does well again"),
+    sa.Column("last_error_at", sa.Double),
+    sa.Column("paused_at", sa.Double),
+    sa.Column("paused_by", sa.Text),
+    sa.Column("pause_reason", sa.Text),
 )
 
 memory = sa.Table(

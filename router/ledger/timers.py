@@ -22,6 +22,7 @@ from router.ledger.tables import (
     deliveries,
     events,
 )
+from router.ledger.tallies import Counts
 from router.ledger.turns import lock_cases, promote, step_back
 from router.timing import Gone, Planned, Terms
 
@@ -39,6 +40,8 @@ def fire(
     connection: sa.Connection,
     engine: Engine,
     terms_of: Callable[[Event, Planned], Terms | Gone],
+    *,
+    slot: int,
     now: float,
 ) -> Fired:
     """Pass what is due by now through the gate, by the rules as they are now.
@@ -65,6 +68,11 @@ def fire(
             candidates.append(Candidate(delivery, by_id[row.event_id], terms))
     again = gate(connection, engine, candidates, Silence(connection, now))
     _write(connection, engine, changed, now)
+    counts = Counts(now)
+    for row in changed:
+        if row.state == "suppressed":
+            counts.add("suppressed", row.channel)
+    counts.write(connection, engine, slot)
     rows = [row.row() for row in reminders(connection, engine, again, now)]
     engine.insert(connection, deliveries, rows)
     channels = frozenset(row.channel for row in changed if row.state == "pending")
@@ -99,6 +107,8 @@ def expire(
     connection: sa.Connection,
     engine: Engine,
     limits: Mapping[str, tuple[float, str | None]],
+    *,
+    slot: int,
     now: float,
 ) -> set[str]:
     """Fail what could not be tried in time because its channel rests, and tell the fallbacks.
@@ -108,6 +118,7 @@ def expire(
     """
     told: list[NewDelivery] = []
     freed: set[tuple[str, str]] = set()
+    counts = Counts(now)
     for channel, (budget, fallback) in limits.items():
         over = (
             QUEUED,
@@ -120,6 +131,8 @@ def expire(
         values = {"state": "failed", "reason": OVER, "ended_at": now}
         update = deliveries.update().where(deliveries.c.id.in_(chosen)).values(**values)
         rows = connection.execute(update.returning(deliveries)).all()
+        if rows:
+            counts.add("failed", channel, len(rows))
         freed |= {(channel, row.case_key) for row in rows if row.case_key is not None}
         if fallback is not None and rows:
             new = engine.next_ids(connection, "deliveries", len(rows))
@@ -130,6 +143,7 @@ def expire(
                 for i, row in zip(new, ordered, strict=True)
             ]
     promote(connection, engine, freed)
+    counts.write(connection, engine, slot)
     return queue(connection, engine, told)
 
 

@@ -151,7 +151,8 @@ class Writer:
             lock_cases(connection, engine, _cases(drafts, tried))
             freed: set[str] = set()
             if tried:
-                freed = record(connection, engine, [order.tried for order in tried])
+                done = [order.tried for order in tried]
+                freed = record(connection, engine, done, slot=self._slot, now=now)
             written = accept(
                 connection,
                 engine,

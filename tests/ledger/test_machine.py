@@ -110,7 +110,7 @@ class LedgerMachine(RuleBasedStateMachine):
         due_at = self.now + 10 if state == "pending" else None
         with self.connection.begin():
             tried = Tried(delivery=one, at=self.now, outcome=outcome, state=state, due_at=due_at)
-            record(self.connection, self.engine, [tried])
+            record(self.connection, self.engine, [tried], slot=slot, now=self.now)
         if state != "pending" and self.begun[one.id] == one.attempt:
             self.ended.add(one.id)
 
@@ -167,7 +167,7 @@ class LedgerMachine(RuleBasedStateMachine):
                         Tried(delivery=one, at=self.now, outcome=sent, state="sent")
                         for one in found.in_hand
                     ]
-                    record(self.connection, self.engine, tried)
+                    record(self.connection, self.engine, tried, slot=0, now=self.now)
         with self.connection.begin():
             left = self.connection.execute(
                 sa.select(sa.func.count()).where(deliveries.c.state == "pending")
