@@ -72,7 +72,7 @@ class Chores:
         limits = {
             name: (channels[name].retry.budget, channels[name].fallback)
             for name, lane in self._ledger.lanes().items()
-            if name in channels and lane.failing_since is not None
+            if name in channels and lane.failing_since is not None and lane.pause is None
             if now - lane.failing_since > channels[name].retry.budget
         }
         if limits:

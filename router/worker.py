@@ -54,6 +54,8 @@ class Worker:
         self._wake = threading.Event()
         self._clock = threading.Thread(target=self._watch, name="worker-clock", daemon=True)
         self._moment = 0.0  # of the next timer
+        self._asked = False  # to look at once
+        self._paused: frozenset[str] = frozenset()  # by operators, over all processes
         self._chores = Chores(ledger, rules, metrics, now)
         self._attempts = Attempts(ledger, rules, metrics, self._chores.watch, now)
         self.beat = now()
@@ -67,7 +69,8 @@ class Worker:
         self._chores.watch.heard(source, at)
 
     def wake(self) -> None:
-        """Look at once for what is due (the rules changed, or another process wrote)."""
+        """Look at once for what is due and what is paused (somebody changed something)."""
+        self._asked = True
         self._wake.set()
 
     def stop(self, drain: float) -> int:
@@ -96,8 +99,7 @@ class Worker:
     def room(self, channel: str) -> int:
         if self._stopping.is_set():
             return 0
-        known = self._rules.current.ruleset.channels.get(channel)
-        if known is None or known.paused:
+        if channel not in self._rules.current.ruleset.channels or self._is_paused(channel):
             return 0
         return max(0, IN_HAND - self._lane(channel).held)
 
@@ -162,8 +164,9 @@ class Worker:
             self.beat = now = self._now()
             try:
                 self._fire(now)
-                if not 0 <= now - polled < POLL:
-                    polled = now
+                if self._asked or not 0 <= now - polled < POLL:
+                    self._asked, polled = False, now
+                    self._paused = self._find_paused()
                     self._chores.step(now)
                     self._claim(self._rules.current.ruleset.channels)
             except LedgerUnavailable as error:
@@ -179,6 +182,10 @@ class Worker:
             self._moment = min(fired.next_moment or now + LOOK, now + LOOK)
             self._claim(fired.channels)
 
+    def _find_paused(self) -> frozenset[str]:
+        lanes = self._ledger.lanes().items()
+        return frozenset(channel for channel, lane in lanes if lane.pause is not None)
+
     def _claim(self, channels: Iterable[str]) -> None:
         for channel in channels:
             lane = self._lane(channel)
@@ -190,7 +197,7 @@ class Worker:
 
     def _sleep(self, end: float) -> None:
         """Wait until something is due, the poll's time is over, or somebody calls."""
-        while not self._stopping.is_set():
+        while not (self._stopping.is_set() or self._asked):
             alarms = [lane.alarm for lane in list(self._lanes.values()) if lane.alarm is not None]
             now = self._now()
             wait = min([end, self._moment, *alarms]) - now
@@ -210,7 +217,8 @@ class Worker:
                 lane.idle -= 1
             if delivery is None:
                 return
-            if delivery.lease - self._now() < SEND_DEADLINE + MARGIN:
+            late = delivery.lease - self._now() < SEND_DEADLINE + MARGIN
+            if late or self._is_paused(lane.channel):
                 self._give_back([delivery])
             elif not self._hold(delivery) and self._pace(lane, delivery):
                 tried = self._attempts.make(delivery)
@@ -218,6 +226,10 @@ class Worker:
                 observe(tried, self._metrics, self._now())
                 continue
             self._done(lane)
+
+    def _is_paused(self, channel: str) -> bool:
+        known = self._rules.current.ruleset.channels.get(channel)
+        return channel in self._paused or (known is not None and known.paused)
 
     def _hold(self, held: InHand) -> bool:
         """Whether the rule's hours ended while it waited; then it waits until they begin."""
