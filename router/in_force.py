@@ -231,12 +231,16 @@ class Rules:
 
 def _live_faults(ruleset: Ruleset) -> list[str]:
     """What is missing to really receive and send; capture mode does without."""
-    sources = [
+    return [*deaf(ruleset), *unusable(ruleset.channels)]
+
+
+def deaf(ruleset: Ruleset) -> list[str]:
+    """The sources that could hear nobody, each in a sentence."""
+    return [
         f"source `{source.name}`: `secret` is empty; nobody could post"
         for source in ruleset.sources.values()
         if not any(source.secrets)
     ]
-    return [*sources, *unusable(ruleset.channels)]
 
 
 def _words(force: InForce) -> Words:

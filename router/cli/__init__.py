@@ -23,6 +23,7 @@ COMMANDS = {
     "mute": "silence a rule, channel, case or source, with an end and a reason",
     "unmute": "end a mute before its time",
     "send-test": "send one real message to a channel",
+    "doctor": "look at all the service needs, and say what to do",
     "schema": "print the JSON Schema of rules.yaml, for editors",
     "graph": "draw who is told what: source, rule, channel",
     "token": "print a fresh secret",

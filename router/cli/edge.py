@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import http.client
 import json
 import os
 import socket
@@ -129,6 +130,27 @@ def read_event(path: str, source: str) -> Event:
         return Event(0, source, time.time(), body, decode(body))
     except Undecodable as fault:
         fail(f"{path}: {fault}")
+
+
+def ask_ready(settings: Settings) -> tuple[int, list[str]] | None:
+    """What the service on this machine answers when it is asked whether it is ready.
+
+    Its status and its reasons; status 0 where what answers is no HTTP; None where nothing does.
+    """
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    connection = http.client.HTTPConnection(host, settings.port, timeout=5)
+    try:
+        connection.request("GET", "/readyz", headers={"Host": "localhost"})
+        answer = connection.getresponse()
+        content = json.loads(answer.read())
+        reasons = content.get("reasons", []) if isinstance(content, dict) else []
+        return answer.status, [str(reason) for reason in reasons]
+    except (http.client.HTTPException, ValueError):
+        return 0, []
+    except OSError:
+        return None
+    finally:
+        connection.close()
 
 
 def echo_json(value: Any) -> None:

@@ -1,6 +1,16 @@
 """Delivery: message -> far end, and what the far end answered. The only apprise."""
 
-from router.delivery.gateway import SEND_DEADLINE, Gateway, inspect, unusable
+from router.delivery.gateway import SEND_DEADLINE, Gateway, inspect, probe, unusable
+from router.delivery.probe import PROBE, Probe
 from router.delivery.senders import ChannelError
 
-__all__ = ["SEND_DEADLINE", "ChannelError", "Gateway", "inspect", "unusable"]
+__all__ = [
+    "PROBE",
+    "SEND_DEADLINE",
+    "ChannelError",
+    "Gateway",
+    "Probe",
+    "inspect",
+    "probe",
+    "unusable",
+]

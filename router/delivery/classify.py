@@ -60,6 +60,11 @@ def judge(recorder: Recorder, told: Told, now: float) -> Judged:
     return _answered(exchange, told, now)
 
 
+def unreached(exchange: Exchange) -> str:
+    """What kept a connection from being made, in words; the exchange has its error."""
+    return _broken(exchange, expired=False).detail
+
+
 def _answered(exchange: Exchange, told: Told, now: float) -> Judged:
     status = exchange.status or 0
     wait = retry_after(exchange.retry_after, now)

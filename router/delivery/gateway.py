@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from router.delivery.classify import Told, judge
 from router.delivery.email import EmailSender
+from router.delivery.probe import PROBE, Probe, probe_all
 from router.delivery.senders import ChannelError, Sender
 from router.delivery.service import ServiceSender
 from router.delivery.slack import SlackSender
@@ -146,6 +147,23 @@ def unusable(channels: Mapping[str, Channel]) -> list[str]:
         except ChannelError as error:
             faults.append(str(error))
     return faults
+
+
+def probe(
+    channels: Mapping[str, Channel],
+    *,
+    ca_bundle: str | None,
+    redactor: Redactor,
+    seconds: float = PROBE,
+) -> list[Probe]:
+    """How each channel's far end can be reached, without sending; see `router.delivery.probe`."""
+    return probe_all(
+        channels,
+        lambda channel: _sender(channel, capture=False),
+        ca_bundle=ca_bundle,
+        redactor=redactor,
+        seconds=seconds,
+    )
 
 
 def _sender(channel: Channel, *, capture: bool) -> Sender:

@@ -71,7 +71,14 @@ class Controller(AppriseSMTPController):  # type: ignore[misc]
 
     def __enter__(self) -> Self:
         current = recorder()
-        self._exchange = Exchange("smtp", host=self.host, port=self.port)
+        self._exchange = Exchange(
+            "smtp",
+            host=self.host,
+            port=self.port,
+            security=self.secure_mode,
+            verify=self.verify_certificate,
+            login=bool(self.user),
+        )
         current.exchanges.append(self._exchange)
         self._clean = False
         self._key = (

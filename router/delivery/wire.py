@@ -111,7 +111,8 @@ class Wire:
     ) -> Exchange:
         """Make one request within the current recording; what goes wrong is in the exchange."""
         current = recorder()
-        exchange = Exchange("http", method=method, url=url, headers=dict(headers), body=body)
+        request = {"method": method, "url": url, "headers": dict(headers), "body": body}
+        exchange = Exchange("http", **request, verify=verify)
         current.exchanges.append(exchange)
         if self.capture:
             exchange.connected = exchange.sent = True

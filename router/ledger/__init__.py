@@ -4,6 +4,7 @@ from router.ledger.engine import LedgerError, begun
 from router.ledger.facts import Database, Process
 from router.ledger.ledger import Ledger
 from router.ledger.opening import open_ledger
+from router.ledger.look import Looked, look
 from router.ledger.orders import Hands
 from router.ledger.overview import MOST, Timer, TimerFilters, Unheard, Waiting
 from router.ledger.people_shapes import AuditFilters, AuditRow, Cancelled, Session, Token
@@ -55,6 +56,7 @@ __all__ = [
     "LedgerUnavailable",
     "Listed",
     "Load",
+    "Looked",
     "Mute",
     "MuteKind",
     "Own",
@@ -71,5 +73,6 @@ __all__ = [
     "Unheard",
     "Waiting",
     "begun",
+    "look",
     "open_ledger",
 ]

@@ -23,7 +23,7 @@ def migrate(engine: Engine) -> None:
     second process waits and then finds nothing to do. Raises LedgerError if the database was
     written by a newer version.
     """
-    if _version(engine) == HEAD:
+    if version(engine) == HEAD:
         return
     # Imported here: most starts find the schema as it should be.
     from alembic import command  # noqa: PLC0415
@@ -45,7 +45,8 @@ def migrate(engine: Engine) -> None:
             ) from None
 
 
-def _version(engine: Engine) -> str | None:
+def version(engine: Engine) -> str | None:
+    """The revision of a database's schema; None for one that has none yet."""
     with engine.reading.connect() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
