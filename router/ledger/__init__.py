@@ -3,8 +3,8 @@
 from router.ledger.engine import LedgerError, begun
 from router.ledger.facts import Database, Process
 from router.ledger.ledger import Ledger
-from router.ledger.opening import open_ledger
 from router.ledger.look import Looked, look
+from router.ledger.opening import open_ledger
 from router.ledger.orders import Hands
 from router.ledger.overview import MOST, Timer, TimerFilters, Unheard, Waiting
 from router.ledger.people_shapes import AuditFilters, AuditRow, Cancelled, Session, Token
