@@ -25,6 +25,7 @@ COMMANDS = {
     "send-test": "send one real message to a channel",
     "doctor": "look at all the service needs, and say what to do",
     "schema": "print the JSON Schema of rules.yaml, for editors",
+    "coverage": "tell which kinds of events there were, and which of them no rule speaks about",
     "graph": "draw who is told what: source, rule, channel",
     "token": "print a fresh secret",
     "healthcheck": "ask a running service whether it is ready",

@@ -71,7 +71,7 @@ def show_events(rows: Sequence[EventRow]) -> None:
         return
     from rich.markup import escape  # noqa: PLC0415 - not for `--help`
 
-    table = _table("event", "received", "trigger", "case", "rules", "deliveries")
+    table = new_table("event", "received", "trigger", "case", "rules", "deliveries")
     for row in rows:
         told = "rejected: " + row.rejected if row.rejected else row.trigger or ""
         made = ", ".join(f"{d.channel} {_coloured(d.state)}" for d in row.deliveries)
@@ -83,7 +83,7 @@ def show_events(rows: Sequence[EventRow]) -> None:
             str(row.matched),
             made,
         )
-    _print(table)
+    print_table(table)
 
 
 def show_deliveries(rows: Sequence[DeliveryRow]) -> None:
@@ -93,7 +93,7 @@ def show_deliveries(rows: Sequence[DeliveryRow]) -> None:
         return
     from rich.markup import escape  # noqa: PLC0415 - not for `--help`
 
-    table = _table(
+    table = new_table(
         "delivery", "event", "made", "case", "rule", "channel", "state", "attempts", "why"
     )
     for row in rows:
@@ -108,7 +108,7 @@ def show_deliveries(rows: Sequence[DeliveryRow]) -> None:
             str(row.attempt),
             escape(row.reason or ""),
         )
-    _print(table)
+    print_table(table)
 
 
 def show_mutes(mutes: Sequence[Mute]) -> None:
@@ -118,7 +118,7 @@ def show_mutes(mutes: Sequence[Mute]) -> None:
         return
     from rich.markup import escape  # noqa: PLC0415 - not for `--help`
 
-    table = _table("mute", "of", "name", "until", "by", "held back", "why")
+    table = new_table("mute", "of", "name", "until", "by", "held back", "why")
     now = time.time()
     for mute in mutes:
         left = show_duration(max(0.0, mute.until - now))
@@ -126,10 +126,11 @@ def show_mutes(mutes: Sequence[Mute]) -> None:
         held = str(sum(mute.held.values()))
         names = (mute.kind, escape(mute.name), until, escape(mute.author), held)
         table.add_row(str(mute.id), *names, escape(mute.reason))
-    _print(table)
+    print_table(table)
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
+    """An empty table in the form that all lists have."""
     from rich import box  # noqa: PLC0415 - not for `--help`
     from rich.table import Table  # noqa: PLC0415
 
@@ -139,7 +140,8 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _print(table: Table) -> None:
+def print_table(table: Table) -> None:
+    """Write a table: as wide as the terminal, or as wide as it needs where there is none."""
     from rich.console import Console  # noqa: PLC0415 - not for `--help`
 
     console = Console()

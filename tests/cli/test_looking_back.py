@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -107,4 +108,56 @@ def test_graph_draws_the_rules_with_what_happened(folder: Folder) -> None:
 def test_graph_without_history_makes_none(tmp_path: Path) -> None:
     folder = Folder(tmp_path, f"sqlite:///{tmp_path / 'router.db'}")
     assert 's0(["bank"])' in folder.run("graph", "--format", "mermaid").stdout
+    assert not (tmp_path / "router.db").exists()
+
+
+def test_coverage_tells_first_what_no_rule_speaks_about(folder: Folder) -> None:
+    told = {"trigger": "case_approved", "process_key": "kyc"}
+    silent = {
+        "trigger": "case_state_changed",
+        "process_key": "kyc",
+        "previous_state_key": "draft",
+        "current_state_key": "in_review",
+        "transition_key": "submit",
+    }
+    folder.write([told, silent, told], began=time.time() - 900)
+    done = folder.run("coverage")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("3 events since ")
+    assert ", of 2 kinds; read in " in lines[0]
+    assert lines.index("No rule speaks about") < lines.index("Rules speak about")
+    (row,) = [line for line in lines if "case_state_changed" in line]
+    assert row.split()[:7] == ["1", "1", "bank", "case_state_changed", "kyc", "in_review", "submit"]
+    assert row.rstrip().endswith("otherwise rest")
+    as_json = json.loads(folder.run("coverage", "--json").stdout)
+    assert [(kind["trigger"], kind["silent"]) for kind in as_json["kinds"]] == [
+        ("case_state_changed", 1),
+        ("case_approved", 0),
+    ]
+    assert as_json["kinds"][1]["rules"] == {"approved": 2}
+
+
+def test_the_words_that_came_are_ready_to_be_pasted_into_the_rules(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, f"sqlite:///{tmp_path / 'router.db'}")
+    words = ("kyc", "no", "3.5", "a: b", "#x")
+    events = [{"trigger": "case_approved", "process_key": word, "risk_key": 7} for word in words]
+    folder.write([*events, {"trigger": "case_comment", "note": "Acme"}], began=time.time() - 900)
+    block = folder.run("coverage", "--known").stdout
+    with (folder.path / "rules.yaml").open("a") as rules:
+        rules.write(block)
+    checked = folder.run("check", "--strict")
+    assert checked.returncode == 0, checked.stdout
+    assert "risk_key: [7]" in block
+    assert "Acme" not in block
+
+
+def test_coverage_without_history_says_what_to_do(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, f"sqlite:///{tmp_path / 'router.db'}")
+    done = folder.run("coverage", "--since", "2d")
+    assert done.returncode == 0
+    assert done.stdout == (
+        "no events since then (2d); widen --since, or post one to /hooks/SOURCE/SECRET\n"
+    )
+    assert folder.run("coverage", "--known").stdout == "known: {}\n"
     assert not (tmp_path / "router.db").exists()
