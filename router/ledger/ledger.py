@@ -15,6 +15,7 @@ from router.ledger.accept import note_checked
 from router.ledger.cancel import cancel
 from router.ledger.desk import Desk
 from router.ledger.engine import Engine
+from router.ledger.glance import Glance
 from router.ledger.history import History
 from router.ledger.lanes import list_lanes
 from router.ledger.orders import Hands
@@ -69,6 +70,7 @@ class Ledger:
         self._slots: Slots | None = None
         self.people = People(engine, now, self._call, self._read)
         self.history = History(engine)
+        self.glance = Glance(self._read, now)
         self.desk = Desk(engine, now, self._call, self._read)
 
     def start(self, hands: Hands | None = None) -> None:
@@ -226,10 +228,10 @@ class Ledger:
     # --- reading ---
 
     def events(self, filters: Filters) -> list[EventRow]:
-        return self._read(lambda c: read.list_events(c, filters))
+        return list(self._read(lambda c: read.list_events(c, filters)).rows)
 
     def deliveries(self, filters: Filters) -> list[DeliveryRow]:
-        return self._read(lambda c: read.list_deliveries(c, filters))
+        return list(self._read(lambda c: read.list_deliveries(c, filters)).rows)
 
     def event(self, event_id: int) -> EventRow | None:
         return self._read(lambda c: read.find_event(c, event_id))

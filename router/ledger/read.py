@@ -7,42 +7,62 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
-from router.ledger.shapes import AttemptRow, DeliveryRow, EventRow, Filters
+from router.ledger.find import Found, find_deliveries, find_events
+from router.ledger.shapes import AttemptRow, DeliveryRow, EventRow, Filters, Listing
 from router.ledger.tables import attempts, deliveries, events, messages, rulesets, threads
 from router.message import Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-def list_events(connection: sa.Connection, filters: Filters) -> list[EventRow]:
-    """Events that meet the filters, newest first, with their deliveries (without attempts)."""
-    query = sa.select(events).order_by(events.c.id.desc()).limit(filters.limit)
-    for clause in _event_clauses(filters):
-        query = query.where(clause)
-    narrowed = _delivery_clauses(filters)
-    if narrowed:
-        query = query.where(sa.exists().where(deliveries.c.event_id == events.c.id, *narrowed))
-    if filters.before is not None:
-        query = query.where(events.c.id < filters.before)
-    rows = connection.execute(query).all()
-    found = _deliveries_of(connection, [row.id for row in rows])
-    return [_event_row(row, found.get(row.id, [])) for row in rows]
+LIGHT = 65_536
+"""Bytes of a body that is read for a list."""
 
 
-def list_deliveries(connection: sa.Connection, filters: Filters) -> list[DeliveryRow]:
-    """Deliveries that meet the filters, newest first, with their words (without attempts)."""
-    query = (
-        sa.select(deliveries, events.c.trigger, events.c.case_ref, messages.c.content)
-        .join(events, events.c.id == deliveries.c.event_id)
-        .join(messages, messages.c.id == deliveries.c.message_id, isouter=True)
-        .order_by(deliveries.c.id.desc())
-        .limit(filters.limit)
+def list_events(
+    connection: sa.Connection, filters: Filters, look: int | None = None
+) -> Listing[EventRow]:
+    """Events that meet the filters, newest first, with their deliveries (without attempts).
+
+    With `look` only so many are looked through, and bodies that are no light reading are left out.
+    """
+    found = find_events(connection, filters, look)
+    return Listing(
+        events_among(connection, found.ids, light=look is not None),
+        found.further,
+        _back_to(connection, events.c.id, events.c.received_at, found, filters),
     )
-    for clause in (*_event_clauses(filters), *_delivery_clauses(filters)):
-        query = query.where(clause)
-    if filters.before is not None:
-        query = query.where(deliveries.c.id < filters.before)
+
+
+def list_deliveries(
+    connection: sa.Connection, filters: Filters, look: int | None = None
+) -> Listing[DeliveryRow]:
+    """Deliveries that meet the filters, newest first, with their words (without attempts)."""
+    found = find_deliveries(connection, filters, look)
+    return Listing(
+        tuple(deliveries_among(connection, found.ids)),
+        found.further,
+        _back_to(connection, deliveries.c.id, deliveries.c.created_at, found, filters),
+    )
+
+
+def events_among(
+    connection: sa.Connection, ids: Sequence[int], *, light: bool = True
+) -> tuple[EventRow, ...]:
+    """These events, newest first; if `light`, bodies that are no light reading are left out."""
+    columns: list[Any] = list(events.c)
+    if light:
+        body = sa.case((sa.func.length(events.c.body) <= LIGHT, events.c.body), else_=b"")
+        columns[list(events.c).index(events.c.body)] = body.label("body")
+    query = sa.select(*columns).where(events.c.id.in_(ids)).order_by(events.c.id.desc())
+    rows = connection.execute(query).all()
+    theirs = _deliveries_of(connection, [row.id for row in rows])
+    return tuple(_event_row(row, theirs.get(row.id, [])) for row in rows)
+
+
+def deliveries_among(connection: sa.Connection, ids: Sequence[int]) -> list[DeliveryRow]:
+    """These deliveries, newest first, with their words (without attempts)."""
+    query = _DELIVERIES.where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id.desc())
     return [_delivery_row(row, ()) for row in connection.execute(query)]
 
 
@@ -91,45 +111,25 @@ def count_pending(connection: sa.Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def _event_clauses(filters: Filters) -> list[sa.ColumnElement[bool]]:
-    clauses: list[sa.ColumnElement[bool]] = []
-    if filters.trigger is not None:
-        clauses.append(events.c.trigger == filters.trigger)
-    if filters.source is not None:
-        clauses.append(events.c.source == filters.source)
-    if filters.case is not None:
-        clauses.append(
-            (events.c.case_ref == filters.case)
-            | (events.c.case_key == events.c.source + ":" + filters.case)
-        )
-    if filters.since is not None:
-        clauses.append(events.c.received_at >= filters.since)
-    if filters.until is not None:
-        clauses.append(events.c.received_at < filters.until)
-    if filters.q is not None:
-        clauses.append(events.c.words.contains(filters.q.lower(), autoescape=True))
-    return clauses
-
-
-def _delivery_clauses(filters: Filters) -> list[sa.ColumnElement[bool]]:
-    given = {
-        deliveries.c.state: filters.state,
-        deliveries.c.channel: filters.channel,
-        deliveries.c.rule: filters.rule,
-    }
-    return [column == value for column, value in given.items() if value is not None]
+def _back_to(
+    connection: sa.Connection,
+    own: sa.Column[int],
+    at: sa.Column[float],
+    found: Found,
+    filters: Filters,
+) -> float | None:
+    """How far back a look reached that ended before the list was full."""
+    if found.further is None or len(found.ids) == filters.limit:
+        return None
+    query = sa.select(at).where(own >= found.further).order_by(own).limit(1)
+    back_to: float | None = connection.execute(query).scalar()
+    return back_to
 
 
 def _deliveries_of(
     connection: sa.Connection, event_ids: Sequence[int], *, with_attempts: bool = False
 ) -> dict[int, list[DeliveryRow]]:
-    query = (
-        sa.select(deliveries, events.c.trigger, events.c.case_ref, messages.c.content)
-        .join(events, events.c.id == deliveries.c.event_id)
-        .join(messages, messages.c.id == deliveries.c.message_id, isouter=True)
-        .where(deliveries.c.event_id.in_(event_ids))
-        .order_by(deliveries.c.id)
-    )
+    query = _DELIVERIES.where(deliveries.c.event_id.in_(event_ids)).order_by(deliveries.c.id)
     rows = connection.execute(query).all()
     tries: dict[int, list[AttemptRow]] = {}
     if with_attempts:
@@ -193,3 +193,10 @@ def _attempt_row(row: Any) -> AttemptRow:
     return AttemptRow(
         row.number, row.at, row.elapsed, row.outcome, row.status, row.detail, captured
     )
+
+
+_DELIVERIES = (
+    sa.select(deliveries, events.c.trigger, events.c.case_ref, messages.c.content)
+    .join(events, events.c.id == deliveries.c.event_id)
+    .join(messages, messages.c.id == deliveries.c.message_id, isouter=True)
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -236,6 +236,14 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[AttemptRow, ...] = ()
 
 
+class Member(msgspec.Struct, frozen=True):
+    """One of the deliveries that went together as one message."""
+
+    delivery: int
+    event: int
+    case_ref: str | None
+
+
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     """One event, as it is shown."""
 
@@ -249,6 +257,21 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     matched: int
     rejected: str | None
     deliveries: tuple[DeliveryRow, ...] = ()
+
+
+Row = TypeVar("Row")
+
+
+class Listing(msgspec.Struct, Generic[Row], frozen=True):
+    """What a list shows, newest first.
+
+    `further` is the cursor to go on from; None: nothing is older. `back_to` (epoch seconds) is
+    how far back was looked, when that ended before the list was full.
+    """
+
+    rows: tuple[Row, ...]
+    further: int | None = None
+    back_to: float | None = None
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,9 +19,13 @@ channel stands before it; or nothing does. Of one case and channel, at most one 
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def _pending(name: str, *columns: str, where: str = "") -> sa.Index:
-    only = sa.text(f"state = 'pending'{where}")
+def _part(name: str, *columns: str, where: str) -> sa.Index:
+    only = sa.text(where)
     return sa.Index(name, *columns, sqlite_where=only, postgresql_where=only)
+
+
+def _pending(name: str, *columns: str, where: str = "") -> sa.Index:
+    return _part(name, *columns, where=f"state = 'pending'{where}")
 
 
 meta = sa.Table(
@@ -53,12 +57,8 @@ events = sa.Table(
     sa.Column("ruleset", sa.Text),
     sa.Column("matched", sa.Integer, nullable=False, comment="how many rules spoke"),
     sa.Column("rejected", sa.Text, comment="why it is no event"),
-    sa.Index(
-        "events_unmatched",
-        "id",
-        sqlite_where=sa.text("matched = 0 AND rejected IS NULL"),
-        postgresql_where=sa.text("matched = 0 AND rejected IS NULL"),
-    ),
+    _part("events_unmatched", "id", where="matched = 0 AND rejected IS NULL"),
+    sa.Index("events_case", "case_ref", "id"),
 )
 
 messages = sa.Table(
@@ -100,23 +100,19 @@ deliveries = sa.Table(
     _pending("deliveries_later", "due_at", "id", where=" AND turn = 0"),
     _pending("deliveries_case", "case_key", "channel", "id", where=" AND case_key IS NOT NULL"),
     _pending("deliveries_digest", "digest", where=" AND digest IS NOT NULL"),
-    sa.Index(
-        "deliveries_carried",
-        "carried_by",
-        sqlite_where=sa.text("carried_by IS NOT NULL"),
-        postgresql_where=sa.text("carried_by IS NOT NULL"),
-    ),
-    sa.Index(
-        "deliveries_failed",
-        "id",
-        sqlite_where=sa.text("state = 'failed'"),
-        postgresql_where=sa.text("state = 'failed'"),
-    ),
+    _part("deliveries_carried", "carried_by", where="carried_by IS NOT NULL"),
+    _part("deliveries_failed", "id", where="state = 'failed'"),
+    _part("deliveries_failed_events", "event_id", where="state = 'failed'"),
+    _part("deliveries_unsaid", "id", where="state IN ('cancelled', 'suppressed')"),
 )
 
 # An index of a part is used only where the statement says the part in the same words: so these
 # stand in statements as text, not as parameters.
 PENDING = deliveries.c.state == sa.text("'pending'")
+FAILED = deliveries.c.state == sa.text("'failed'")
+UNSAID: sa.ColumnElement[bool] = sa.literal_column("deliveries.state").in_(
+    [sa.literal_column("'cancelled'"), sa.literal_column("'suppressed'")]
+)
 QUEUED = sa.and_(PENDING, deliveries.c.turn > sa.text("0"))
 """Its moment has come."""
 WAITS_FIRST = sa.and_(PENDING, deliveries.c.turn == sa.text(str(NEXT)))
@@ -190,12 +186,7 @@ mutes = sa.Table(
     sa.Column("until", sa.Double, nullable=False),
     sa.Column("ended_at", sa.Double),
     sa.Column("held", sa.Text, nullable=False, comment="JSON: channel -> how many it silenced"),
-    sa.Index(
-        "mutes_open",
-        "until",
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
-    ),
+    _part("mutes_open", "until", where="ended_at IS NULL"),
 )
 
 
