@@ -24,11 +24,8 @@ def command(channel: str) -> None:
       router send-test kyc-team
     """
     from router.delivery import ChannelError, Gateway, inspect  # noqa: PLC0415 - not for `--help`
-    from router.event import Event  # noqa: PLC0415
-    from router.message import Delivery  # noqa: PLC0415
-    from router.render import Renderer  # noqa: PLC0415
     from router.rulebook import build, read_files  # noqa: PLC0415
-    from router.rules import Rule, Target  # noqa: PLC0415
+    from router.send_test import send_test  # noqa: PLC0415
 
     settings = settings_now()
     found = build(
@@ -52,25 +49,7 @@ def command(channel: str) -> None:
         )
     except ChannelError as error:
         fail(str(error))
-    now = time.time()
-    event = Event(0, "test", now, b"{}", {"trigger": "test"})
-    rule = Rule(
-        name="send-test",
-        when=None,
-        targets=(Target(channel),),
-        title="A test from the router",
-        body="This channel works. Somebody ran `router send-test`; there is nothing to do.",
-    )
-    message = Renderer({}, base_url=settings.base_url).render(
-        event=event,
-        rule=rule,
-        target=rule.targets[0],
-        channel=known,
-        format=gateway.format_of(channel),
-    )
-    key = f"send-test-{int(now * 1000)}"
-    delivery = Delivery(id=0, key=key, event=event, rule=rule.name, channel=channel, attempt=1)
-    outcome = gateway.send(delivery, message)
+    outcome = send_test(gateway, known, base_url=settings.base_url, now=time.time())
     gateway.close()
     status = f" ({outcome.status})" if outcome.status else ""
     click.echo(f"{channel}: {outcome.kind}{status} in {outcome.elapsed:.2f} s: {outcome.detail}")

@@ -9,6 +9,7 @@ from litestar.datastructures import State
 
 from router.web.answers import HANDLERS as ANSWERS
 from router.web.api import HANDLERS as API
+from router.web.channels import HANDLERS as CHANNELS
 from router.web.guard import Guard
 from router.web.health import livez, metrics, readyz
 from router.web.mutes import HANDLERS as MUTES
@@ -26,7 +27,7 @@ BODY = 1024 * 1024
 def create_app(service: Service) -> ASGIApp:
     """Build the ASGI application: hooks go to the receiver, all else to Litestar."""
     pages = Litestar(
-        route_handlers=[livez, readyz, metrics, *API, *MUTES, *page_handlers()],
+        route_handlers=[livez, readyz, metrics, *API, *CHANNELS, *MUTES, *page_handlers()],
         middleware=[Guard()],
         exception_handlers=ANSWERS,
         state=State({"service": service}),

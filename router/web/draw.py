@@ -6,6 +6,7 @@ import hashlib
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from router import __version__
 from router.duration import show_duration
@@ -14,6 +15,7 @@ from router.ledger import STATES
 from router.render.page import page_renderer
 from router.view import step_in_words
 from router.web import show
+from router.web.channel_state import bars, many, rate_in_words
 from router.web.mrkdwn import spans
 
 if TYPE_CHECKING:
@@ -46,11 +48,15 @@ _render = page_renderer(
     },
     {
         "ago": show.ago,
+        "bars": bars,
         "captured_text": show.captured_text,
         "duration": show_duration,
         "exact": show.exact,
         "grouped": show.grouped,
         "machine": show.machine,
+        "many": many,
+        "query": urlencode,
+        "rate": rate_in_words,
         "spans": spans,
         "step_word": step_in_words,
         "state_word": show.state_word,

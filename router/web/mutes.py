@@ -1,4 +1,4 @@
-"""The API of mutes, and of what is known of each channel."""
+"""The API of mutes."""
 
 from __future__ import annotations
 
@@ -8,40 +8,14 @@ from typing import TYPE_CHECKING, Any
 from litestar import Request, Response, delete, get, post
 
 from router.mute import begin_mute, mute_view
-from router.view import iso
 from router.web.faults import BadRequest, NotThere
 from router.web.identity import audit, request_identity
 from router.web.query import read_object
 
 if TYPE_CHECKING:
-    from router.ledger import LaneRow
     from router.service import Service
 
 Json = Response[dict[str, Any]]
-
-
-@get("/api/channels")
-async def list_channels(request: Request[Any, Any, Any]) -> Json:
-    """The channels: what waits for each, its rate, and whether it fails and rests."""
-    service = _service(request)
-    waiting = await asyncio.to_thread(service.ledger.pending)
-    lanes = await asyncio.to_thread(service.ledger.lanes)
-    now = service.now()
-    items = [
-        {
-            "name": channel.name,
-            "service": channel.service,
-            "fallback": channel.fallback,
-            "paused": channel.paused,
-            "pending": waiting.get(channel.name, 0),
-            "rate": None if channel.rate is None else round(1 / channel.rate.interval, 4),
-            "burst": None if channel.rate is None else channel.rate.burst,
-            "overflow": "digest" if channel.rate and channel.rate.gather else "keep",
-            **_health(lanes.get(channel.name), now),
-        }
-        for channel in service.rules.current.ruleset.channels.values()
-    ]
-    return Response({"items": items, "next": None})
 
 
 @get("/api/mutes")
@@ -98,19 +72,7 @@ async def end_mute(request: Request[Any, Any, Any]) -> Json:
     return Response(mute_view(ended[0]))
 
 
-HANDLERS = [list_channels, list_mutes, add_mute, end_mute]
-
-
-def _health(lane: LaneRow | None, now: float) -> dict[str, Any]:
-    if lane is None:
-        return {"failures": 0, "failing_since": None, "rests_until": None, "error": None}
-    rests = lane.rests_until > now
-    return {
-        "failures": lane.failures,
-        "failing_since": None if lane.failing_since is None else iso(lane.failing_since),
-        "rests_until": iso(lane.rests_until) if rests else None,
-        "error": lane.error,
-    }
+HANDLERS = [list_mutes, add_mute, end_mute]
 
 
 def _service(request: Request[Any, Any, Any]) -> Service:

@@ -22,9 +22,22 @@ LONGEST_BODY = 20_000
 FAR = 1_000_000
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _TONES = {
-    **dict.fromkeys(("sent", "matched"), "good"),
-    **dict.fromkeys(("failed", "error", "rejected"), "bad"),
-    **dict.fromkeys(("waits", "paused", "being sent", "to be sent", "possible repeat"), "busy"),
+    **dict.fromkeys(("sent", "matched", "works", "delivered", "in force", "passed"), "good"),
+    **dict.fromkeys(("failed", "error", "rejected", "fails", "rests", "refused"), "bad"),
+    **dict.fromkeys(
+        (
+            "waits",
+            "paused",
+            "muted",
+            "retry",
+            "ambiguous",
+            "never matched",
+            "being sent",
+            "to be sent",
+            "possible repeat",
+        ),
+        "busy",
+    ),
 }
 _INTEREST = {"matched": 0, "error": 1, "no match": 2, "not reached": 3, "parked": 4}
 

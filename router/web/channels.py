@@ -1,0 +1,255 @@
+"""Channels: how each does, and what operators do about it: pause, resume, mute, a test message."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from litestar import Request, Response, get, post
+from litestar.response import Redirect
+
+from router.mute import begin_mute
+from router.problem import suggest
+from router.send_test import send_test
+from router.web.channel_state import (
+    HOUR,
+    HOURS,
+    LOOKS_BACK,
+    ChannelState,
+    Known,
+    channel_states,
+    channel_view,
+    pause_view,
+)
+from router.web.draw import page
+from router.web.faults import BadRequest, NotThere
+from router.web.identity import audit, request_identity
+from router.web.query import read_object
+
+if TYPE_CHECKING:
+    from router.ledger import Pause, Tally
+    from router.message import Outcome
+    from router.rules import Channel
+    from router.service import Service
+
+Asked = Request[Any, Any, Any]
+Json = Response[dict[str, Any]]
+Html = Response[str]
+
+LONGEST = 300
+"""Characters that are kept of a reason."""
+_DID = {
+    "paused": "is paused: what is for it waits until somebody lets it go on",
+    "resumed": "goes on: what waited for it is being sent",
+    "not-paused": "was not paused",
+    "muted": "is muted: what is for it until then is not said, and counted",
+}
+
+
+@get("/channels")
+async def channels(request: Asked) -> Html:
+    """The page: how each channel does."""
+    given = request.query_params
+    known = _service(request).rules.current.ruleset.channels
+    did = _DID.get(given.get("did", "")) if given.get("channel") in known else None
+    return await _page(request, did=did, channel=given.get("channel"))
+
+
+@post("/channels/pause", status_code=303)
+async def pause_from_page(request: Asked) -> Redirect:
+    """Hold up a channel, and go back to the page."""
+    form = await request.form()
+    channel = _channel(_service(request), str(form.get("channel") or ""))
+    await _pause(request, channel, str(form.get("reason") or ""))
+    return _back("paused", channel)
+
+
+@post("/channels/resume", status_code=303)
+async def resume_from_page(request: Asked) -> Redirect:
+    """Let a channel go on, and go back to the page."""
+    form = await request.form()
+    channel = _channel(_service(request), str(form.get("channel") or ""))
+    ended = await _resume(request, channel)
+    return _back("resumed" if ended else "not-paused", channel)
+
+
+@post("/channels/mute", status_code=303)
+async def mute_from_page(request: Asked) -> Redirect:
+    """Silence a channel for a while, and go back to the page."""
+    form = await request.form()
+    service = _service(request)
+    channel = _channel(service, str(form.get("channel") or ""))
+    length, reason = str(form.get("for") or "").strip(), str(form.get("reason") or "")
+    try:
+        await asyncio.to_thread(
+            begin_mute,
+            service.ledger,
+            service.rules.current.ruleset,
+            name=channel.name,
+            kind="channel",
+            length=length,
+            reason=reason,
+            author=request_identity(request).name,
+            now=service.now(),
+        )
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    await audit(request, "mute", f"channel {channel.name}", f"for {length}: {reason}")
+    return _back("muted", channel)
+
+
+@post("/channels/test", status_code=200)
+async def test_from_page(request: Asked) -> Html:
+    """Send a test message, and show what the far end answered."""
+    form = await request.form()
+    channel = _channel(_service(request), str(form.get("channel") or ""))
+    outcome = await _test(request, channel)
+    return await _page(request, channel=channel.name, tested=outcome)
+
+
+@get("/api/channels")
+async def list_channels(request: Asked) -> Json:
+    """The channels: how each does, what waits for it and since when, its rate, what holds it up."""
+    service = _service(request)
+    states = await asyncio.to_thread(find_states, service)
+    by_name = {state.channel.name: state for state in states}
+    now = service.now()
+    order = service.rules.current.ruleset.channels
+    items = [channel_view(by_name[name], now) for name in order if name in by_name]
+    return Response({"items": items, "next": None})
+
+
+@post("/api/channels/{name:str}/pause", status_code=200)
+async def pause(request: Asked) -> Json:
+    """Hold up a channel over all processes: `{"reason"}`. Of two pauses the first one holds."""
+    channel = _channel(_service(request), request.path_params["name"])
+    reason = read_object(await request.body()).get("reason")
+    found, new = await _pause(request, channel, reason if isinstance(reason, str) else "")
+    return Response({"channel": channel.name, "changed": new, "pause": pause_view(found)})
+
+
+@post("/api/channels/{name:str}/resume", status_code=200)
+async def resume(request: Asked) -> Json:
+    """Let a paused channel go on."""
+    channel = _channel(_service(request), request.path_params["name"])
+    ended = await _resume(request, channel)
+    told = None if ended is None else pause_view(ended)
+    return Response({"channel": channel.name, "changed": ended is not None, "pause": told})
+
+
+@post("/api/channels/{name:str}/test", status_code=200)
+async def test(request: Asked) -> Json:
+    """Send one test message now, and tell what the far end answered."""
+    channel = _channel(_service(request), request.path_params["name"])
+    outcome = await _test(request, channel)
+    answer: dict[str, Any] = {
+        "channel": channel.name,
+        "outcome": outcome.kind,
+        "status": outcome.status,
+        "detail": outcome.detail,
+        "elapsed": round(outcome.elapsed, 3),
+    }
+    if outcome.captured is not None:
+        answer["captured"] = outcome.captured
+    return Response(answer)
+
+
+HANDLERS = [
+    channels,
+    pause_from_page,
+    resume_from_page,
+    mute_from_page,
+    test_from_page,
+    list_channels,
+    pause,
+    resume,
+    test,
+]
+
+
+def find_states(service: Service) -> list[ChannelState]:
+    """How every channel in force does now."""
+    ledger, now = service.ledger, service.now()
+    known = service.rules.current.ruleset.channels
+    found = Known(
+        lanes=ledger.lanes(),
+        waiting=ledger.desk.waiting(list(known)),
+        sent=_by_name(ledger.desk.tallies("sent", now - LOOKS_BACK)),
+        failed=_by_name(ledger.desk.tallies("failed", now - HOURS * HOUR)),
+        mutes=tuple(ledger.mutes()),
+    )
+    return channel_states(known.values(), found, now)
+
+
+async def _page(request: Asked, **given: Any) -> Html:
+    service = _service(request)
+
+    def draw() -> str:
+        shown = {"did": None, "channel": None, "tested": None, **given}
+        return page("channels.html.j2", service, states=find_states(service), **shown)
+
+    return Response(await asyncio.to_thread(draw), media_type="text/html")
+
+
+async def _pause(request: Asked, channel: Channel, reason: str) -> tuple[Pause, bool]:
+    if channel.paused:
+        raise BadRequest(f"`{channel.name}` is paused in the rules already (`paused: true`)")
+    words = " ".join(reason.replace("\0", "").split())[:LONGEST]
+    if not words:
+        raise BadRequest("a pause needs a `reason`: those who wait for a message will ask for it")
+    service = _service(request)
+    author = request_identity(request).name
+    found, new = await asyncio.to_thread(
+        lambda: service.ledger.desk.pause(channel.name, reason=words, author=author)
+    )
+    service.worker.wake()
+    if new:
+        await audit(request, "pause", f"channel {channel.name}", words)
+    return found, new
+
+
+async def _resume(request: Asked, channel: Channel) -> Pause | None:
+    service = _service(request)
+    ended = await asyncio.to_thread(service.ledger.desk.resume, channel.name)
+    if ended is not None:
+        service.worker.wake()
+        await audit(request, "unpause", f"channel {channel.name}")
+    if channel.paused:
+        raise BadRequest(
+            f"`{channel.name}` is paused in the rules: take `paused: true` out of"
+            f" {service.settings.rules} to let it go on"
+        )
+    return ended
+
+
+async def _test(request: Asked, channel: Channel) -> Outcome:
+    service = _service(request)
+    gateway = service.rules.current.gateway
+    outcome = await asyncio.to_thread(
+        send_test, gateway, channel, base_url=service.settings.base_url, now=service.now()
+    )
+    await audit(request, "test message", f"channel {channel.name}", outcome.detail)
+    return outcome
+
+
+def _channel(service: Service, name: str) -> Channel:
+    known = service.rules.current.ruleset.channels
+    found = known.get(name)
+    if found is None:
+        raise NotThere(f"there is no channel `{name[:100]}`; {suggest(name, known)}")
+    return found
+
+
+def _by_name(tallies: list[Tally]) -> dict[str, list[Tally]]:
+    return {name: list(found) for name, found in groupby(tallies, lambda tally: tally.name)}
+
+
+def _back(did: str, channel: Channel) -> Redirect:
+    given = {"did": did, "channel": channel.name}
+    return Redirect("/channels", query_params=given, status_code=303)
+
+
+def _service(request: Asked) -> Service:
+    service: Service = request.app.state.service
+    return service
