@@ -57,3 +57,15 @@ def show_duration(seconds: float) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def write_duration(seconds: float) -> str:
+    """Write seconds as `parse_duration` reads them, to the millisecond: `1d12h`, `1m30s`, `0s`."""
+    left = round(seconds * 1000)
+    parts = []
+    for unit in ("d", "h", "m", "s", "ms"):
+        size = round(SECONDS[unit] * 1000)
+        if left >= size:
+            parts.append(f"{left // size}{unit}")
+            left %= size
+    return "".join(parts) or "0s"

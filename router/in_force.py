@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from router.delivery import ChannelError, Gateway, inspect, unusable
+from router.delivery import ChannelError, Gateway, formats, inspect, unusable
 from router.event import OWN
 from router.ledger import LedgerUnavailable
 from router.problem import Position, Problem, report
 from router.render import ONCE, Occasion, Renderer
 from router.route import RoutingTable
-from router.rulebook import Files, build, read_files, rebuild
+from router.rulebook import Files, build, prove, read_files, rebuild
 from router.rules import Rule
 
 if TYPE_CHECKING:
@@ -146,13 +146,14 @@ class Rules:
         with self._lock:
             files = self._read()
             self._seen = _digest(files)
-            found = build(
+            built = build(
                 files,
                 environment=self._environment,
                 read_file=self._read_file,
                 inspect_channel=inspect,
                 outbound=self._settings.outbound,
             )
+            found = prove(built, formats)
             if found.ruleset is None:
                 self.last = Loaded("broken", tuple(found.problems), found.files)
                 return self.last

@@ -15,6 +15,7 @@ from router import __version__
 COMMANDS = {
     "serve": "run the service: receive, route and send",
     "check": "find every problem in the rules and templates",
+    "test": "run the tests of the rules on a fake clock",
     "explain": "say why each rule spoke or stayed silent about an event",
     "preview": "show the messages an event would make, per channel",
     "events": "list the events that were received",

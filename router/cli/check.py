@@ -36,20 +36,21 @@ def command(rules: str | None, form: str, *, strict: bool) -> None:
       router check
       router check new-rules.yaml --strict --format github
     """
-    from router.delivery import inspect  # noqa: PLC0415 - not for `--help`
+    from router.delivery import formats, inspect  # noqa: PLC0415 - not for `--help`
     from router.problem import in_order, report  # noqa: PLC0415
-    from router.rulebook import build, read_files  # noqa: PLC0415
+    from router.rulebook import build, prove, read_files  # noqa: PLC0415
 
     settings = settings_now()
     name = rules or settings.rules
     files = read_files(name, None if rules else settings.templates)
-    found = build(
+    built = build(
         files,
         environment=os.environ,
         read_file=read_text,
         inspect_channel=inspect,
         outbound=settings.outbound,
     )
+    found = prove(built, formats)
     problems = in_order(found.problems)
     bad = [p for p in problems if strict or p.severity == "error"]
     if form == "json":

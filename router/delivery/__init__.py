@@ -1,6 +1,6 @@
 """Delivery: message -> far end, and what the far end answered. The only apprise."""
 
-from router.delivery.gateway import SEND_DEADLINE, Gateway, inspect, probe, unusable
+from router.delivery.gateway import SEND_DEADLINE, Gateway, formats, inspect, probe, unusable
 from router.delivery.probe import PROBE, Probe
 from router.delivery.senders import ChannelError
 
@@ -10,6 +10,7 @@ __all__ = [
     "ChannelError",
     "Gateway",
     "Probe",
+    "formats",
     "inspect",
     "probe",
     "unusable",

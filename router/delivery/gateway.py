@@ -138,6 +138,11 @@ def inspect(channel: Channel) -> list[str]:
     return []
 
 
+def formats(channels: Mapping[str, Channel]) -> dict[str, Format]:
+    """The format that each channel's messages are in; the channels are sound."""
+    return {name: _sender(channel, capture=True).format for name, channel in channels.items()}
+
+
 def unusable(channels: Mapping[str, Channel]) -> list[str]:
     """Why channels could not really send, each in a sentence: an empty secret, most often."""
     faults = []

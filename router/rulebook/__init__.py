@@ -1,7 +1,22 @@
 """The rulebook: rules.yaml and its templates, read and checked. The only YAML."""
 
 from router.rulebook.build import Built, build, rebuild
+from router.rulebook.covers import unreached
 from router.rulebook.files import Files, read_files
+from router.rulebook.prove import prove
+from router.rulebook.rule_test import RuleTest, Tested
 from router.rulebook.schema import schema, schema_text
 
-__all__ = ["Built", "Files", "build", "read_files", "rebuild", "schema", "schema_text"]
+__all__ = [
+    "Built",
+    "Files",
+    "RuleTest",
+    "Tested",
+    "build",
+    "prove",
+    "read_files",
+    "rebuild",
+    "schema",
+    "schema_text",
+    "unreached",
+]

@@ -16,7 +16,10 @@ from router.rulebook.check import check
 from router.rulebook.conditions import WhenReader
 from router.rulebook.files import OTHERS, TEMPLATES, Files, other_file, template_file
 from router.rulebook.outside import Environment, Nothing, Outside
+from router.rulebook.rule_test import RuleTest, Tested
 from router.rulebook.shape import IncludedShape, RulebookShape
+from router.rulebook.shape_test import TestFileShape
+from router.rulebook.tests import Known, read_tests
 from router.rulebook.timing import TimingReader
 from router.rulebook.tree import Path, Tree, parse
 from router.rulebook.validate import validate
@@ -27,11 +30,16 @@ InspectChannel = Callable[[Channel], list[str]]
 
 
 class Built(msgspec.Struct, frozen=True):
-    """What was built: no ruleset where there is an error; `files` are the texts to show."""
+    """What was built: no ruleset where there is an error; `files` are the texts to show.
+
+    `tests` are run by `prove`; then `tested` says what came of them.
+    """
 
     ruleset: Ruleset | None
     problems: list[Problem]
     files: dict[str, str]
+    tests: tuple[RuleTest, ...] = ()
+    tested: tuple[Tested, ...] = ()
 
 
 class Draft:
@@ -48,6 +56,8 @@ class Draft:
         self.used_calendars: set[str] = set()
         self.watches: list[Watch] = []
         self.unmatched: list[Rule] = []
+        self.beside: list[Tree] = []
+        self.tests: list[RuleTest] = []
 
     @property
     def main(self) -> Tree:
@@ -77,11 +87,12 @@ def build(
         ruleset = msgspec.structs.replace(ruleset, files=hidden)
         sound = not any(tree.problems for tree in draft.trees)
         problems += check(draft, ruleset, inspect_channel, render=sound)
-    for tree in draft.trees:
+    for tree in (*draft.trees, *draft.beside):
         problems += tree.problems
     if any(problem.severity == "error" for problem in problems):
         ruleset = None
-    return Built(ruleset, problems, hidden)
+    tests = tuple(draft.tests) if ruleset is not None else ()
+    return Built(ruleset, problems, {**hidden, **files.tests}, tests)
 
 
 def rebuild(files: Mapping[str, str]) -> Ruleset:
@@ -111,8 +122,10 @@ def _assemble(files: Files, outside: Outside) -> tuple[Draft, Ruleset | None]:
     main = draft.main if draft.trees else Tree(files.name)
     if not draft.trees:
         return draft, None
-    shaped = [validate(main, RulebookShape, "file")]
-    shaped += [validate(tree, IncludedShape, "file") for tree in draft.trees[1:]]
+    draft.beside = [parse(text, name) for name, text in files.tests.items()]
+    shaped = [validate(main, RulebookShape)]
+    shaped += [validate(tree, IncludedShape) for tree in draft.trees[1:]]
+    shaped += [validate(tree, TestFileShape) for tree in draft.beside]
     if not isinstance(main.data, dict):
         return draft, None
     sources = read_sources(main, outside)
@@ -131,12 +144,15 @@ def _assemble(files: Files, outside: Outside) -> tuple[Draft, Ruleset | None]:
         _read_rules(draft, tree, defaults)
     for tree in draft.trees:
         _read_watches(draft, tree, sources)
+    rules = (*(rule for rule, _, _ in draft.rules), *draft.unmatched)
+    known = Known(sources, {r.name: r for r in rules}, draft.declared, draft.calendars)
+    draft.tests = read_tests((*draft.trees, *draft.beside), known)
     texts = _texts(files)
     ruleset = Ruleset(
         hash=_hash(texts),
         sources=sources,
         channels=draft.channels,
-        rules=(*(rule for rule, _, _ in draft.rules), *draft.unmatched),
+        rules=rules,
         templates=dict(files.templates),
         files=texts,
         watches=tuple(draft.watches),

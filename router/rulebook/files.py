@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,25 +11,31 @@ from router.problem import Position, Problem
 from router.rulebook.calendars import holiday_files
 from router.rulebook.tree import LARGEST, parse
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 TEMPLATES = "templates"
+TESTS = ".test.yaml"
 OTHERS = "files"
 
 
 class Files(msgspec.Struct, frozen=True):
     """What was read: texts by name (the rules file first), templates, and what could not be.
 
-    `others` are the files that the rules name for their holidays, as they name them.
+    `others` are the files that the rules name for their holidays, as they name them. `tests` are
+    the files of tests beside the rules; they prove the ruleset, and are no part of it.
     """
 
     name: str
     rules: dict[str, str]
     templates: dict[str, str]
     others: dict[str, str] = {}
+    tests: dict[str, str] = {}
     problems: tuple[Problem, ...] = ()
 
 
 def read_files(path: str, templates: str | None = None) -> Files:
-    """Read a rules file, the files it includes, and the templates beside it.
+    """Read a rules file, the files it includes, and the templates and tests beside them.
 
     Names are as the user wrote them. What cannot be read is a problem.
     """
@@ -47,7 +54,8 @@ def read_files(path: str, templates: str | None = None) -> Files:
     if templates is not None and not folder.is_dir():
         fault = f"ROUTER_TEMPLATES: there is no folder `{templates}`"
         problems.append(Problem(Position(path, 1, 1), fault))
-    return Files(path, rules, _templates(folder, problems), others, tuple(problems))
+    tests = _tests(rules, problems)
+    return Files(path, rules, _templates(folder, problems), others, tests, tuple(problems))
 
 
 def template_file(name: str) -> str:
@@ -83,10 +91,22 @@ def _included(path: str, text: str, problems: list[Problem]) -> list[str]:
             continue  # the shape's check tells it
         names = sorted(str(one) for one in folder.glob(pattern) if one.is_file())
         names = [name for name in names if name != path and name not in found]
+        names = [name for name in names if not name.endswith(TESTS)]  # they are read as tests
         if not names and not any(c in pattern for c in "*?["):
             where = tree.value(("include", number))
             problems.append(Problem(where, f"there is no file `{pattern}`"))
         found += names
+    return found
+
+
+def _tests(rules: Iterable[str], problems: list[Problem]) -> dict[str, str]:
+    """The files of tests in the folders of the rules files, in the order of names."""
+    found: dict[str, str] = {}
+    for folder in dict.fromkeys(Path(name).parent for name in rules):
+        for file in sorted(folder.glob(f"*{TESTS}")):
+            text = _read(file, str(file), problems)
+            if text is not None:
+                found[str(file)] = text
     return found
 
 

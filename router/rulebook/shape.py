@@ -8,6 +8,7 @@ from pydantic import ConfigDict, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from router.rulebook.shape_base import SEVERITY, Duration, Name, Shape, Text, When, key
 from router.rulebook.shape_channels import ChannelShape, RetryShape, SourceShape
+from router.rulebook.shape_test import EXAMPLE, TestShape
 from router.rulebook.shape_time import (
     CalendarShape,
     DigestShape,
@@ -191,7 +192,7 @@ class DefaultsShape(Shape):
 
 
 class IncludedShape(Shape):
-    """A file that is included: more rules, groups and watches."""
+    """A file that is included: more rules, groups, watches and tests."""
 
     groups: dict[Name, list[Name]] | None = key(
         "group names with channels", "lists of channels", examples=[{"desk": ["kyc-team"]}]
@@ -205,6 +206,9 @@ class IncludedShape(Shape):
         "a list of watches",
         "more to be told about the router",
         examples=[[{"template_error": "any", "notify": "operations"}]],
+    )
+    tests: list[TestShape] | None = key(
+        "a list of tests", "more tests of the rules", examples=[[EXAMPLE]]
     )
 
 
@@ -241,8 +245,8 @@ class RulebookShape(Shape):
     )
     include: list[Text] | None = key(
         "a list of files like rules.d/*.yaml",
-        "files beside this one with more `rules`, `groups` and `watch`, in the order of their"
-        " names",
+        "files beside this one with more `rules`, `groups`, `watch` and `tests`, in the order of"
+        " their names",
         examples=[["rules.d/*.yaml"]],
     )
     calendars: dict[Name, CalendarShape] | None = key(
@@ -264,10 +268,9 @@ class RulebookShape(Shape):
         "what the router tells about itself, and to whom",
         examples=[[{"channel_failing": "any", "for": "15m", "notify": ["operations", "kyc-team"]}]],
     )
-
-
-NOT_YET: dict[str, dict[str, str]] = {
-    "file": {"tests": "nothing would run them"},
-}
-"""Keys that the language has and this version has not: refused, since to pass over one in
-silence would say something else than what is written."""
+    tests: list[TestShape] | None = key(
+        "a list of tests",
+        "rules that prove themselves: what happens, and everything that is said; they may stand in"
+        " files like rules.test.yaml beside this one too",
+        examples=[[EXAMPLE]],
+    )

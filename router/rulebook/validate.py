@@ -9,7 +9,6 @@ from pydantic import BaseModel, ValidationError
 
 from router.problem import suggest
 from router.rulebook.shape import (
-    NOT_YET,
     DefaultsShape,
     IncludedShape,
     RuleShape,
@@ -23,6 +22,7 @@ from router.rulebook.shape_channels import (
     TeamsShape,
     WebhookShape,
 )
+from router.rulebook.shape_test import ExpectShape, StepShape, TestFileShape, TestShape
 from router.rulebook.shape_time import (
     CalendarShape,
     DigestShape,
@@ -57,16 +57,20 @@ _NOUNS: dict[type[BaseModel], str] = {
     WebhookShape: "`webhook`",
     RetryShape: "`retry`",
     HolidayFileShape: "`holidays`",
+    TestShape: "test",
+    StepShape: "this step",
+    ExpectShape: "this item of `expect`",
 }
 
 
-def validate(tree: Tree, shape: type[BaseModel], kind: str) -> bool:
+def validate(tree: Tree, shape: type[BaseModel]) -> bool:
     """Tell the tree what does not fit; returns whether the data can be read at all."""
     if tree.data is None:
         if not tree.problems:
             note = "a rules file begins with `version: 1`"
             text = "the file is empty"
-            tree.tell(tree.value(()), text, *([note] if shape is not IncludedShape else []))
+            whole = shape not in (IncludedShape, TestFileShape)
+            tree.tell(tree.value(()), text, *([note] if whole else []))
         return False
     if not isinstance(tree.data, dict):
         tree.tell(tree.value(()), "a rules file is a mapping of keys like `channels` and `rules`")
@@ -80,7 +84,7 @@ def validate(tree: Tree, shape: type[BaseModel], kind: str) -> bool:
             if fault["type"] == "missing":
                 _missing(tree, shape, path, str(fault["loc"][-1]))
             elif fault["type"] == "extra_forbidden" and whole:
-                _unknown(tree, shape, path, kind)
+                _unknown(tree, shape, path)
             elif path not in told:
                 told.add(path)
                 _wrong(tree, shape, path)
@@ -110,15 +114,10 @@ def _missing(tree: Tree, shape: type[BaseModel], path: Path, name: str) -> None:
     tree.tell(where, f"{subject} has no `{name}`", f"it is {expects}")
 
 
-def _unknown(tree: Tree, shape: type[BaseModel], path: Path, kind: str) -> None:
+def _unknown(tree: Tree, shape: type[BaseModel], path: Path) -> None:
     model = _model(shape, path[:-1])
     name = str(path[-1])
     subject = _subject(tree, path[:-1], model)
-    later = NOT_YET[kind] if len(path) == 1 else {}
-    if name in later:
-        text = f"`{name}` is not supported by this version yet; {later[name]}"
-        tree.tell(tree.key(path), text)
-        return
     known = [field.alias or key for key, field in model.model_fields.items()]
     where = f" in {subject}" if len(path) > 1 else ""
     tree.tell(tree.key(path), f"unknown key `{name}`{where}", suggest(name, known))
@@ -149,15 +148,15 @@ def _subject(tree: Tree, path: Path, model: type[BaseModel]) -> str:
     noun = _NOUNS.get(model)
     if not path or noun is None:
         return "the file"
-    if model is RuleShape:
+    if model in (RuleShape, TestShape):
         data: Any = tree.data
         for part in path:
             data = data[part]
         name = data.get("name") if isinstance(data, dict) else None
         return (
-            f"rule `{name}`"
+            f"{noun} `{name}`"
             if isinstance(name, str)
-            else f"the rule in line {tree.value(path).line}"
+            else f"the {noun} in line {tree.value(path).line}"
         )
     if noun in ("channel", "source", "calendar"):
         return f"{noun} `{path[-1]}`"
