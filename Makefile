@@ -39,11 +39,12 @@ test: $(VENV)/.dev ## the whole test suite but for the browser
 e2e: $(VENV)/.dev ## the browser tests (Debian: apt-get install chromium)
 	@$(BIN)/python -m pytest -m e2e -n 0 tests/e2e
 
-check: $(VENV)/.dev ## linters, types, and the shipped rules
+check: $(VENV)/.dev ## linters, types, and the shipped rules with their tests
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy router tests benchmarks
-	@$(BIN)/router check
+	@$(BIN)/router check --strict
+	@$(BIN)/router test --coverage --strict
 
 format: $(VENV)/.dev ## put the code into its form
 	@$(BIN)/ruff check --fix

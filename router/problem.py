@@ -32,9 +32,12 @@ class Problem(msgspec.Struct, frozen=True):
     severity: Literal["error", "warning"] = "error"
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that `word` was probably meant to be, or None if none is close."""
-    cutoff = 0.66 if len(word) <= 4 else 0.74
+def closest(word: str, known: Iterable[str], likeness: float | None = None) -> str | None:
+    """Return the known word that `word` was probably meant to be, or None if none is close.
+
+    `likeness` from 0 to 1 is what counts as close, if it is another than usual.
+    """
+    cutoff = likeness or (0.66 if len(word) <= 4 else 0.74)
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
     return found[0] if found else None
 

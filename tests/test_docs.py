@@ -14,14 +14,14 @@ import pytest
 
 from router import gate, rules, settings
 from router.cli import COMMANDS
-from router.delivery import Gateway, inspect
+from router.delivery import Gateway, formats, inspect
 from router.event import Event, decode
 from router.ledger import gather, lanes, open_ledger, purge
 from router.mute import begin_mute
 from router.preview import preview
 from router.render import Occasion, Renderer, render
 from router.route import RoutingTable
-from router.rulebook import Built, Files, build, read_files
+from router.rulebook import Built, Files, build, prove, read_files
 from router.rules import Ruleset
 from router.secret import Secret
 from router.settings import NAMES
@@ -43,13 +43,14 @@ def blocks(page: Path, kind: str) -> list[str]:
 
 
 def built(text: str, **others: str) -> Built:
-    return build(
+    found = build(
         Files("rules.yaml", {"rules.yaml": text}, {}, others),
         environment={},
         read_file=str,
         inspect_channel=inspect,
         outbound="capture",
     )
+    return prove(found, formats)
 
 
 def whole(block: str) -> str:

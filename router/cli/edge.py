@@ -118,6 +118,15 @@ def is_stored(event: str) -> bool:
     return event.isascii() and event.isdigit() and not Path(event).exists()
 
 
+def source_of(given: str | None, known: list[str]) -> str:
+    """The source a file's event is said to be from; ends in words for one that is not there."""
+    from router.problem import suggest  # noqa: PLC0415 - only for the error
+
+    if given is not None and given not in known:
+        fail(f"there is no source `{given}`; {suggest(given, known)}", 2)
+    return given or next(iter(known), "file")
+
+
 def read_event(path: str, source: str) -> Event:
     """An event from a JSON file (`-` is stdin); ends in words if it is none."""
     from router.event import Event, Undecodable, decode  # noqa: PLC0415 - not for `--help`

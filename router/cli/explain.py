@@ -16,6 +16,7 @@ from router.cli.edge import (
     read_event,
     rules_on_disk,
     settings_now,
+    source_of,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
     "--source", metavar="NAME", help="The source a file's event is from; otherwise the first."
 )
 @click.option("--rules", metavar="RULES", help="Other rules than those of the event.")
-def command(event: str, source: str | None, rules: str | None, *, as_json: bool) -> None:
+@click.option("--as-test", is_flag=True, help="Write a test for `tests:` from it instead.")
+def command(
+    event: str, source: str | None, rules: str | None, *, as_json: bool, as_test: bool
+) -> None:
     """Say why each rule spoke or stayed silent about EVENT, and what became of it.
 
     EVENT is a JSON file (- for stdin), or a stored event's id. A stored event is explained under
@@ -44,8 +48,13 @@ def command(event: str, source: str | None, rules: str | None, *, as_json: bool)
       router explain 1841
       router explain 1841 --rules new-rules.yaml
       router explain event.json --json
+      router explain 1841 --as-test
     """
-    if is_stored(event):
+    if as_test:
+        from router.cli.as_test import write_test  # noqa: PLC0415 - not for `--help`
+
+        write_test(event, source, rules)
+    elif is_stored(event):
         _explain_stored(int(event), source, rules, as_json=as_json)
     else:
         _explain_file(event, source, rules, as_json=as_json)
@@ -153,12 +162,3 @@ def _show_rejected(row: EventRow) -> None:
     text = row.body[:400].decode("utf-8", "replace")
     for line in text.splitlines()[:8]:
         click.echo("  " + "".join(char if char.isprintable() else "�" for char in line))
-
-
-def source_of(given: str | None, known: list[str]) -> str:
-    """The source a file's event is said to be from; ends in words for one that is not there."""
-    from router.problem import suggest  # noqa: PLC0415 - only for the error
-
-    if given is not None and given not in known:
-        fail(f"there is no source `{given}`; {suggest(given, known)}", 2)
-    return given or next(iter(known), "file")

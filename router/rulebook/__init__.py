@@ -1,5 +1,6 @@
 """The rulebook: rules.yaml and its templates, read and checked. The only YAML."""
 
+from router.rulebook.as_test import Written, as_test
 from router.rulebook.build import Built, build, rebuild
 from router.rulebook.covers import unreached
 from router.rulebook.files import Files, read_files
@@ -12,6 +13,8 @@ __all__ = [
     "Files",
     "RuleTest",
     "Tested",
+    "Written",
+    "as_test",
     "build",
     "prove",
     "read_files",

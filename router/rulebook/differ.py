@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from router.said import Fate
 
 LONGEST_DIFF = 200
-_PLAIN = re.compile(r"[A-Za-z][\w.-]*(?: [\w.-]+)*")
+_PLAIN = re.compile(r"[A-Za-z][\w.-]*(?: [\w.-]+)*|(?:\d+(?:ms|s|m|h|d))+")
 _TRAPS = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false", "null"})
 _MORE = "  # more than is listed, which `partial` allows"
 
@@ -54,7 +54,12 @@ def scalar(value: Any) -> str:
         return msgspec.json.encode(value).decode()
     if _PLAIN.fullmatch(value) and value.lower() not in _TRAPS and value.isascii():
         return value
-    escaped = "".join(c if c.isprintable() and c not in '"\\' else _escaped(c) for c in value)
+    return quoted(value)
+
+
+def quoted(text: str) -> str:
+    """A text in quotes, as YAML and people read it."""
+    escaped = "".join(c if c.isprintable() and c not in '"\\' else _escaped(c) for c in text)
     return f'"{escaped}"'
 
 
@@ -80,19 +85,20 @@ def _differences(pair: Pair, *, partial: bool) -> Iterator[str]:
     expected, spoken = pair.expected, pair.spoken
     if spoken is None:
         return
-    at, title = write_duration(spoken.at), scalar(spoken.message.title)
+    at, title = write_duration(spoken.at), quoted(spoken.message.title)
     if expected is None:
         if not partial:
             yield f"said, but not expected: {_who(pair)} at {at}: {title}"
         return
+    whole, part = quoted(expected.title or ""), quoted(expected.title_contains or "")
     for key in misses(expected, spoken):
         told = {
             "at": f"it was said at {at}, not at {write_duration(expected.at or 0.0)}",
             "events": f"it lists {len(spoken.said.events)} events, not {expected.events}",
-            "title": f"its title is {title}, not {scalar(expected.title)}",
-            "title_contains": f"its title is {title}; no {scalar(expected.title_contains)} in it",
+            "title": f"its title is {title}, not {whole}",
+            "title_contains": f"its title is {title}; no {part} in it",
             "body": "its body is another",
-            "body_contains": f"its body has no {scalar(expected.body_contains)} in it",
+            "body_contains": f"its body has no {quoted(expected.body_contains or '')} in it",
         }[key]
         yield f"{_who(pair)}: {told}"
 
@@ -183,5 +189,5 @@ def _lines(block: dict[str, Any]) -> list[str]:
         if isinstance(value, str) and "\n" in value:
             lines += [f"{name}: |", *(f"  {line}" for line in value.rstrip("\n").split("\n"))]
         else:
-            lines.append(f"{name}: {scalar(value) if name != 'at' else value}")
+            lines.append(f"{name}: {scalar(value)}")
     return [f"{'  ' if number else '- '}{line}" for number, line in enumerate(lines)]

@@ -28,7 +28,7 @@ LONGEST = 400 * 86400.0
 """Seconds that the fake clock runs at most while something waits: more than the longest wait."""
 MOST = 500
 """Messages that one test hears."""
-_ENDLESS = (
+ENDLESS = (
     "something is said again and again, or waits for more than a year; say with `until:` how far"
     " the clock runs"
 )
@@ -64,7 +64,7 @@ class Proof:
         while (moment := rehearsal.next_moment) is not None and moment <= end and len(said) < MOST:
             rehearsal.run(moment)
         if moment is not None and (test.until is None or moment <= end):
-            faults[_ENDLESS] = None
+            faults[ENDLESS] = None
         spoken = tuple(self._spoken(one, test.start) for one in said)
         faults |= {fault: None for one in spoken if (fault := _words_failed(one)) is not None}
         return Heard(spoken, tuple(fates), tuple(faults))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from router.rulebook.tree import Path, Tree
     from router.rules import Rule
 
+ALIKE = 0.88
+"""How like a known word an unknown one is to be, to be taken for a slip: new ones may come."""
 USUAL_START = "2026-03-02T10:00"
 """A Monday on which most places are open."""
 
@@ -161,7 +163,7 @@ class _Reader:
 
     def _look(self, trigger: str, given: Mapping[str, Any], path: Path) -> None:
         """Warn of what was probably meant otherwise: any field and trigger is allowed."""
-        if trigger not in TRIGGERS and (guess := closest(trigger, TRIGGERS)) is not None:
+        if trigger not in TRIGGERS and (guess := closest(trigger, TRIGGERS, ALIKE)) is not None:
             text = f"its event is a `{trigger}`, which atfinity does not send"
             self._warn((*path, "trigger"), text, f"did you mean `{guess}`?")
         for name in given:
@@ -170,7 +172,7 @@ class _Reader:
                     text = f"`{trigger}` events carry no `{name}`"
                     note = f"events that do: {', '.join(sorted(carriers(name)))}"
                     self._warn((*path, name), text, note)
-            elif name != "source" and (guess := closest(name, KNOWN_FIELDS)) is not None:
+            elif name != "source" and (guess := closest(name, KNOWN_FIELDS, ALIKE)) is not None:
                 text = f"its event has `{name}`, which atfinity does not send"
                 self._warn((*path, name), text, f"did you mean `{guess}`?")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from router.delivery import inspect
+from router.delivery import formats, inspect
 from router.problem import in_order, report
-from router.rulebook import build, read_files
+from router.rulebook import build, prove, read_files
 
 FOLDER = Path(__file__).parent.parent / "bad_rules"
 FAULTS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -20,13 +20,14 @@ FAULTS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 def told(fault: str) -> str:
     """What `router check` says of a file, under the name rules.yaml."""
     files = read_files(str(FOLDER / f"{fault}.yaml"))
-    found = build(
+    built = build(
         files,
         environment={"SECRET": "a-secret-from-outside"},
         read_file=lambda path: Path(path).read_text(encoding="utf-8"),
         inspect_channel=inspect,
         outbound="live",
     )
+    found = prove(built, formats)
     text = report(in_order(found.problems), found.files, files.name, "so it is")
     return text.replace(str(FOLDER / f"{fault}.yaml"), "rules.yaml") + "\n"
 
