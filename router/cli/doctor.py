@@ -52,7 +52,7 @@ def command(*, as_json: bool, no_network: bool) -> None:
 
 
 def _examine(*, network: bool) -> list[Finding]:
-    from router.delivery import inspect, probe  # noqa: PLC0415 - not for `--help`
+    from router.delivery import formats, inspect, probe  # noqa: PLC0415 - not for `--help`
     from router.doctor import (  # noqa: PLC0415
         Finding,
         of_channels,
@@ -61,7 +61,7 @@ def _examine(*, network: bool) -> list[Finding]:
         of_settings,
     )
     from router.ledger import Looked, look  # noqa: PLC0415
-    from router.rulebook import build, read_files  # noqa: PLC0415
+    from router.rulebook import build, prove, read_files  # noqa: PLC0415
 
     try:
         settings = read_settings(os.environ, read_text)
@@ -74,13 +74,14 @@ def _examine(*, network: bool) -> list[Finding]:
     now = time.time()
     capture = settings.outbound == "capture"
     findings = list(of_settings(settings))
-    found = build(
+    built = build(
         read_files(settings.rules, settings.templates),
         environment=os.environ,
         read_file=read_text,
         inspect_channel=inspect,
         outbound=settings.outbound,
     )
+    found = prove(built, formats)
     ruleset = found.ruleset
     findings += of_rules(settings.rules, found.problems, ruleset, capture)
     readable = not any(f.about == "TLS" and f.state == "fault" for f in findings)
