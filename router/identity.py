@@ -34,10 +34,13 @@ DEEDS: tuple[Deed, ...] = get_args(Deed)
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Somebody who was let in. `address` is where a request came from, None for a command."""
+    """Somebody: nobody is who was not let in, and stands only in the audit log.
+
+    `address` is where a request came from, None for a command.
+    """
 
     name: str
-    role: Role
+    role: Role | Literal["nobody"]
     way: Way
     address: str | None = None
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from router.accept import Receipt, accept
+from router.access import Access
 from router.in_force import Loaded, Rules
 from router.ledger import LedgerUnavailable, open_ledger
 from router.log import get_logger
@@ -70,6 +72,7 @@ class Service:
             self.ledger.close()
             raise
         self.redactor = redactor
+        self.access = Access(settings, self.ledger.people, now, self.audit)
         self.worker = Worker(self.ledger, self.rules, self.metrics, now)
         self.stopping = False
 
@@ -138,8 +141,9 @@ class Service:
 
     async def serve(self, app: Any, sockets: Sequence[socket.socket] | None = None) -> None:
         """Serve until SIGTERM or SIGINT: then not ready, stop claiming, finish, and return."""
+        proxies = list(self.settings.trusted_proxies)
         config = uvicorn.Config(
-            app,
+            _behind(proxies, app) if proxies else app,
             host=self.settings.host,
             port=self.settings.port,
             loop="none",
@@ -149,8 +153,7 @@ class Service:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=bool(self.settings.trusted_proxies),
-            forwarded_allow_ips=list(self.settings.trusted_proxies),
+            proxy_headers=False,
             timeout_graceful_shutdown=max(1, round(self.settings.drain)),
             backlog=2048,
         )
@@ -209,6 +212,18 @@ class Service:
         else:
             text = loaded.report(self.settings.rules)
             _log.error("rules_broken", ruleset=current.hash, problems=text)
+
+
+def _behind(proxies: list[str], app: Any) -> Any:
+    """Let the word of these proxies count: for the address of who asks, and (web/identity.py) for
+    who it is. So whose word it is has to be known too: `router.peer`."""
+    forwarded = ProxyHeadersMiddleware(app, trusted_hosts=proxies)
+
+    async def behind(scope: Any, receive: Any, send: Any) -> None:
+        scope["router.peer"] = scope.get("client")
+        await forwarded(scope, receive, send)
+
+    return behind
 
 
 class _Server(uvicorn.Server):

@@ -25,9 +25,14 @@ NAMES = (
     "ROUTER_PORT",
     "ROUTER_URL",
     "ROUTER_ADMIN_PASSWORD",
+    "ROUTER_VIEWER_PASSWORD",
     "ROUTER_API_TOKEN",
     "ROUTER_INSECURE_NO_AUTH",
     "ROUTER_TRUSTED_PROXIES",
+    "ROUTER_SSO_USER_HEADER",
+    "ROUTER_SSO_GROUPS_HEADER",
+    "ROUTER_SSO_OPERATORS",
+    "ROUTER_SSO_VIEWERS",
     "ROUTER_RETENTION",
     "ROUTER_MAX_BODY",
     "ROUTER_DRAIN",
@@ -36,6 +41,8 @@ NAMES = (
     "ROUTER_CA_BUNDLE",
 )
 _SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|kB|MB)?")
+_HASH = re.compile(r"\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[\w+/]+\$[\w+/]+", re.ASCII)
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
 _UNITS = {None: 1, "B": 1, "kB": 1000, "MB": 1_000_000, "KiB": 1024, "MiB": 1024 * 1024}
 
 
@@ -54,9 +61,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8000
     url: str | None = None
     admin_password: Secret | None = None
+    viewer_password: Secret | None = None
     api_token: Secret | None = None
     insecure_no_auth: bool = False
     trusted_proxies: tuple[str, ...] = ()
+    sso_user_header: str | None = None
+    sso_groups_header: str | None = None
+    sso_operators: tuple[str, ...] = ()
+    sso_viewers: tuple[str, ...] = ()
     retention: float = 90 * 86400.0
     max_body: int = 256 * 1024
     drain: float = 20.0
@@ -72,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def on_loopback(self) -> bool:
-        if self.host == "localhost":
+        if self.host.lower() == "localhost":
             return True
         try:
             return ipaddress.ip_address(self.host).is_loopback
@@ -81,11 +93,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def open_to_all(self) -> bool:
-        """True when pages and API ask for no password."""
-        return self.admin_password is None and self.api_token is None
+        """True when pages and API ask nobody who they are."""
+        return self.sso_user_header is None and not self.asks_for_password
+
+    @property
+    def asks_for_password(self) -> bool:
+        """True when somebody can log in with one."""
+        passwords = (self.admin_password, self.viewer_password, self.api_token)
+        return any(one is not None for one in passwords)
 
     def secrets(self) -> list[Secret]:
-        given = (self.admin_password, self.api_token, self.database_url)
+        passwords = (self.admin_password, self.viewer_password, self.api_token)
+        given = (*passwords, self.database_url)
         return [secret for secret in given if secret is not None]
 
 
@@ -104,6 +123,9 @@ def read_settings(environment: Mapping[str, str], read_file: Callable[[str], str
     if faults:
         raise SettingsError("\n".join(faults))
     settings = Settings(**values)  # type: ignore[arg-type]
+    faults = _at_odds(settings)
+    if faults:
+        raise SettingsError("\n".join(faults))
     if not (settings.on_loopback or settings.insecure_no_auth) and settings.open_to_all:
         raise SettingsError(
             f"ROUTER_HOST: {settings.host} is reachable from other machines; set"
@@ -111,6 +133,37 @@ def read_settings(environment: Mapping[str, str], read_file: Callable[[str], str
             " if something in front asks for a password)"
         )
     return settings
+
+
+def _at_odds(settings: Settings) -> list[str]:
+    """What is wrong with settings that do not go together."""
+    faults = []
+    if settings.sso_user_header is None:
+        given = {
+            "ROUTER_SSO_GROUPS_HEADER": settings.sso_groups_header,
+            "ROUTER_SSO_OPERATORS": settings.sso_operators,
+            "ROUTER_SSO_VIEWERS": settings.sso_viewers,
+        }
+        faults += [
+            f"{name}: it says nothing without ROUTER_SSO_USER_HEADER"
+            for name, value in given.items()
+            if value
+        ]
+    else:
+        if not settings.trusted_proxies:
+            faults.append(
+                "ROUTER_SSO_USER_HEADER: anybody could send it; say in ROUTER_TRUSTED_PROXIES"
+                " from which networks it is believed"
+            )
+        if not settings.sso_operators and not settings.sso_viewers:
+            faults.append(
+                "ROUTER_SSO_USER_HEADER: nobody would be let in; name users or groups in"
+                " ROUTER_SSO_OPERATORS and ROUTER_SSO_VIEWERS (`*` is everybody)"
+            )
+    viewer = settings.viewer_password
+    if viewer is not None and viewer in (settings.admin_password, settings.api_token):
+        faults.append("ROUTER_VIEWER_PASSWORD: it is an operator's too; make it another one")
+    return faults
 
 
 def _text(name: str, environment: Mapping[str, str], read_file: Callable[[str], str]) -> str | None:
@@ -154,6 +207,25 @@ def _url(text: str) -> str:
     return text
 
 
+def _password(text: str) -> Secret:
+    if text.startswith("$argon2") and not _HASH.fullmatch(text):
+        raise ValueError(
+            "it looks like a hash, and is not one that `router token hash` prints; a shell or a"
+            " compose file may have taken its `$` for variables"
+        )
+    return Secret(text)
+
+
+def _header(text: str) -> str:
+    if not _HEADER.fullmatch(text):
+        raise ValueError(f"`{text}` is not the name of a header; write one like X-Forwarded-User")
+    return text.lower()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
 def _networks(text: str) -> tuple[str, ...]:
     return tuple(_network(part) for part in text.replace(",", " ").split())
 
@@ -182,7 +254,12 @@ _READERS: dict[str, Callable[[str], object]] = {
     "ROUTER_URL": _url,
     "ROUTER_TRUSTED_PROXIES": _networks,
     "ROUTER_INSECURE_NO_AUTH": lambda text: _one_of(text, {"1": True, "0": False}),
-    "ROUTER_ADMIN_PASSWORD": Secret,
+    "ROUTER_SSO_USER_HEADER": _header,
+    "ROUTER_SSO_GROUPS_HEADER": _header,
+    "ROUTER_SSO_OPERATORS": _names,
+    "ROUTER_SSO_VIEWERS": _names,
+    "ROUTER_ADMIN_PASSWORD": _password,
+    "ROUTER_VIEWER_PASSWORD": _password,
     "ROUTER_API_TOKEN": Secret,
     "ROUTER_DATABASE_URL": Secret,
     "ROUTER_OUTBOUND": _words("live", "capture"),

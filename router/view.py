@@ -13,7 +13,7 @@ from router.event import OWN, Event, Undecodable, decode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from router.ledger import AttemptRow, DeliveryRow, EventRow
+    from router.ledger import AttemptRow, AuditRow, DeliveryRow, EventRow, Token
     from router.message import Message
     from router.route import Decision, Routing, RoutingTable
     from router.timing import Planned
@@ -173,6 +173,34 @@ def attempt_view(row: AttemptRow) -> dict[str, Any]:
         "outcome": row.outcome,
         "status": row.status,
         "detail": row.detail,
+    }
+
+
+def deed_view(row: AuditRow) -> dict[str, Any]:
+    """One line of the audit log."""
+    return {
+        "id": row.id,
+        "at": iso(row.at),
+        "who": row.who,
+        "role": row.role,
+        "way": row.way,
+        "address": row.address,
+        "what": row.what,
+        "about": row.about,
+        "detail": row.detail,
+    }
+
+
+def token_view(token: Token) -> dict[str, Any]:
+    """A token of the API, without what is secret."""
+    return {
+        "name": token.name,
+        "role": token.role,
+        "author": token.author,
+        "created_at": iso(token.created_at),
+        "until": None if token.until is None else iso(token.until),
+        "used_at": None if token.used_at is None else iso(token.used_at),
+        "revoked_at": None if token.revoked_at is None else iso(token.revoked_at),
     }
 
 

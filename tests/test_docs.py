@@ -26,7 +26,7 @@ from router.rules import Ruleset
 from router.secret import Secret
 from router.settings import NAMES
 from router.timing import Planned
-from router.web import api, mutes
+from router.web.app import ROUTES
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -118,7 +118,8 @@ def test_every_command_and_setting_that_is_named_exists() -> None:
     for name, rest in re.findall(r"(?:`|^)router ([a-z][a-z-]+)([^`\n#]*)", text, re.MULTILINE):
         assert name in COMMANDS, name
         command = importlib.import_module(f"router.cli.{name.replace('-', '_')}").command
-        known = {option for parameter in command.params for option in parameter.opts}
+        parts = (command, *getattr(command, "commands", {}).values())
+        known = {o for part in parts for parameter in part.params for o in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= known, rest
     for name in re.findall(r"ROUTER_[A-Z_]+", text):
         assert name in NAMES, name
@@ -140,7 +141,7 @@ def test_every_link_within_the_docs_leads_somewhere() -> None:
 
 
 def test_every_route_that_is_named_exists() -> None:
-    known = {path for handler in (*api.HANDLERS, *mutes.HANDLERS) for path in handler.paths}
+    known = {path for handler in ROUTES for path in handler.paths if path.startswith("/api/")}
     known = {re.sub(r"\{[^}]*\}", "ID", path) for path in known}
     named = {n for p in PAGES for n in re.findall(r"/api/[a-zA-Z/]+", p.read_text("utf-8"))}
     assert named <= known

@@ -18,7 +18,7 @@ STAIRCASE = (
     *("retry", "log", "metrics"),
     *("match", "render", "timing", "gate", "route", "said", "rehearse"),
     *("ledger", "delivery", "rulebook"),
-    *("in_force", "accept", "lane", "observe", "watch", "attempt", "chores", "worker"),
+    *("access", "in_force", "accept", "lane", "observe", "watch", "attempt", "chores", "worker"),
     *("coverage", "graph", "preview", "view", "mute", "send_test", "doctor", "service"),
     *("web", "cli", "demo", "__main__"),
 )
@@ -28,6 +28,7 @@ APART = ("ledger", "delivery", "rulebook")
 ONE_PLACE = {
     "alembic": "ledger",
     "apprise": "delivery",
+    "argon2": "access",
     "click": "cli",
     "jinja2": "render",
     "litestar": "web",

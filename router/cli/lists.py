@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from router.ledger import DeliveryRow, EventRow, Filters, Mute
+    from router.ledger import DeliveryRow, EventRow, Filters, Mute, Token
 
 F = TypeVar("F", bound="Callable[..., Any]")
 _STYLES = {"sent": "green", "failed": "red", "pending": "yellow"}
@@ -126,6 +126,26 @@ def show_mutes(mutes: Sequence[Mute]) -> None:
         held = str(sum(mute.held.values()))
         names = (mute.kind, escape(mute.name), until, escape(mute.author), held)
         table.add_row(str(mute.id), *names, escape(mute.reason))
+    print_table(table)
+
+
+def show_tokens(tokens: Sequence[Token], now: float) -> None:
+    """Write tokens as a table."""
+    if not tokens:
+        click.echo("no tokens; `router token new NAME --role viewer` makes one")
+        return
+    from rich.markup import escape  # noqa: PLC0415 - not for `--help`
+
+    table = new_table("token", "role", "made", "by", "last used", "holds")
+    for token in tokens:
+        holds = "until it is revoked"
+        if token.revoked_at is not None:
+            holds = "revoked"
+        elif token.until is not None:
+            holds = f"for {show_duration(token.until - now)}" if token.until > now else "is over"
+        used = "never" if token.used_at is None else _ago(token.used_at)
+        names = (escape(token.name), token.role, _ago(token.created_at), escape(token.author))
+        table.add_row(*names, used, holds)
     print_table(table)
 
 

@@ -7,6 +7,7 @@ from router.ledger.look import Looked, look
 from router.ledger.opening import open_ledger
 from router.ledger.orders import Hands
 from router.ledger.overview import MOST, Timer, TimerFilters, Unheard, Waiting
+from router.ledger.people import People
 from router.ledger.people_shapes import AuditFilters, AuditRow, Cancelled, Session, Token
 from router.ledger.rulesets import Load
 from router.ledger.shapes import (
@@ -65,6 +66,7 @@ __all__ = [
     "MuteKind",
     "Own",
     "Pause",
+    "People",
     "Process",
     "Resent",
     "Session",

@@ -233,6 +233,9 @@ class Ledger:
     def deliveries(self, filters: Filters) -> list[DeliveryRow]:
         return list(self._read(lambda c: read.list_deliveries(c, filters)).rows)
 
+    def with_attempts(self, found: Sequence[DeliveryRow]) -> tuple[DeliveryRow, ...]:
+        return self._read(lambda c: read.with_attempts(c, found))
+
     def event(self, event_id: int) -> EventRow | None:
         return self._read(lambda c: read.find_event(c, event_id))
 

@@ -44,7 +44,7 @@ class AuditRow(msgspec.Struct, frozen=True):
     id: int
     at: float
     who: str
-    role: Role
+    role: str
     way: Way
     address: str | None
     what: Deed

@@ -66,6 +66,17 @@ def deliveries_among(connection: sa.Connection, ids: Sequence[int]) -> list[Deli
     return [_delivery_row(row, ()) for row in connection.execute(query)]
 
 
+def with_attempts(
+    connection: sa.Connection, found: Sequence[DeliveryRow]
+) -> tuple[DeliveryRow, ...]:
+    """The same deliveries, with every attempt."""
+    tries = _attempts_of(connection, found)
+    return tuple(
+        msgspec.structs.replace(row, attempts=tuple(tries.get(row.carried_by or row.id, ())))
+        for row in found
+    )
+
+
 def find_event(connection: sa.Connection, event_id: int) -> EventRow | None:
     """One event with its deliveries, their words and every attempt; None if there is none."""
     row = connection.execute(sa.select(events).where(events.c.id == event_id)).first()
@@ -131,17 +142,22 @@ def _deliveries_of(
 ) -> dict[int, list[DeliveryRow]]:
     query = _DELIVERIES.where(deliveries.c.event_id.in_(event_ids)).order_by(deliveries.c.id)
     rows = connection.execute(query).all()
-    tries: dict[int, list[AttemptRow]] = {}
-    if with_attempts:
-        carriers = {row.carried_by or row.id for row in rows}
-        wanted = sa.select(attempts).where(attempts.c.delivery_id.in_(carriers))
-        for row in connection.execute(wanted.order_by(attempts.c.number)):
-            tries.setdefault(row.delivery_id, []).append(_attempt_row(row))
+    tries = _attempts_of(connection, rows) if with_attempts else {}
     found: dict[int, list[DeliveryRow]] = {}
     for row in rows:
         found.setdefault(row.event_id, []).append(
             _delivery_row(row, tuple(tries.get(row.carried_by or row.id, ())))
         )
+    return found
+
+
+def _attempts_of(connection: sa.Connection, rows: Sequence[Any]) -> dict[int, list[AttemptRow]]:
+    """Every attempt of these deliveries, by the delivery whose message carried them."""
+    carriers = {row.carried_by or row.id for row in rows}
+    wanted = sa.select(attempts).where(attempts.c.delivery_id.in_(carriers))
+    found: dict[int, list[AttemptRow]] = {}
+    for row in connection.execute(wanted.order_by(attempts.c.number)):
+        found.setdefault(row.delivery_id, []).append(_attempt_row(row))
     return found
 
 

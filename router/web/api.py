@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from litestar import Request, Response, get, post
 
 from router.delivery import Gateway
@@ -18,10 +20,11 @@ from router.view import (
     message_view,
 )
 from router.web.faults import BadRequest, Conflict, NotThere
-from router.web.identity import audit, request_identity
-from router.web.query import page_of, read_filters, read_object
+from router.web.identity import VIEWER, audit, request_identity
+from router.web.query import page_of, read_filters, read_id, read_object
 
 if TYPE_CHECKING:
+    from router.ledger import EventRow
     from router.service import Service
 
 Json = Response[dict[str, Any]]
@@ -32,7 +35,17 @@ async def list_events(request: Request[Any, Any, Any]) -> Json:
     """Events, newest first, with their deliveries."""
     service = _service(request)
     filters = read_filters(request.query_params, service.now())
-    rows = await asyncio.to_thread(service.ledger.events, filters)
+    one_more = msgspec.structs.replace(filters, limit=filters.limit + 1)
+
+    def find() -> list[EventRow]:
+        rows = service.ledger.events(one_more)
+        made = iter(service.ledger.with_attempts([d for row in rows for d in row.deliveries]))
+        return [
+            msgspec.structs.replace(row, deliveries=tuple(islice(made, len(row.deliveries))))
+            for row in rows
+        ]
+
+    rows = await asyncio.to_thread(find)
     return Response(page_of([event_view(row) for row in rows], filters.limit))
 
 
@@ -40,7 +53,7 @@ async def list_events(request: Request[Any, Any, Any]) -> Json:
 async def get_event(request: Request[Any, Any, Any]) -> Json:
     """One event: why each rule spoke or not, its deliveries, every attempt."""
     service = _service(request)
-    number = request.path_params["event_id"]
+    number = read_id(request, "event_id")
     row = await asyncio.to_thread(service.ledger.event, number)
     if row is None:
         raise NotThere(f"there is no event {number}")
@@ -53,7 +66,10 @@ async def list_deliveries(request: Request[Any, Any, Any]) -> Json:
     """Deliveries, newest first."""
     service = _service(request)
     filters = read_filters(request.query_params, service.now())
-    rows = await asyncio.to_thread(service.ledger.deliveries, filters)
+    one_more = msgspec.structs.replace(filters, limit=filters.limit + 1)
+    rows = await asyncio.to_thread(
+        lambda: service.ledger.with_attempts(service.ledger.deliveries(one_more))
+    )
     return Response(page_of([delivery_view(row) for row in rows], filters.limit))
 
 
@@ -61,7 +77,7 @@ async def list_deliveries(request: Request[Any, Any, Any]) -> Json:
 async def get_delivery(request: Request[Any, Any, Any]) -> Json:
     """One delivery with its words and every attempt."""
     service = _service(request)
-    number = request.path_params["delivery_id"]
+    number = read_id(request, "delivery_id")
     row = await asyncio.to_thread(service.ledger.delivery, number)
     if row is None:
         raise NotThere(f"there is no delivery {number}")
@@ -72,7 +88,7 @@ async def get_delivery(request: Request[Any, Any, Any]) -> Json:
 async def resend(request: Request[Any, Any, Any]) -> Json:
     """Send a delivery again, with the stored words, or with fresh ones (`{"fresh": true}`)."""
     service = _service(request)
-    number = request.path_params["delivery_id"]
+    number = read_id(request, "delivery_id")
     wanted = read_object(await request.body())
     fresh = wanted.get("fresh", False)
     if not isinstance(fresh, bool):
@@ -98,7 +114,7 @@ async def resend(request: Request[Any, Any, Any]) -> Json:
 async def cancel(request: Request[Any, Any, Any]) -> Json:
     """Cancel a delivery that waits; it is not sent, and no fallback is told."""
     service = _service(request)
-    number = request.path_params["delivery_id"]
+    number = read_id(request, "delivery_id")
     author = request_identity(request).name
     (answer,) = await asyncio.to_thread(service.ledger.cancel, [number], author=author)
     if not answer.done:
@@ -165,7 +181,7 @@ async def reload(request: Request[Any, Any, Any]) -> Json:
     return Response(body, status_code=422, media_type="application/problem+json")
 
 
-@post("/api/preview", status_code=200)
+@post("/api/preview", status_code=200, opt=VIEWER)
 async def make_preview(request: Request[Any, Any, Any]) -> Json:
     """What the rules in force would say about the event in the body; nothing is sent or stored."""
     service = _service(request)

@@ -10,25 +10,38 @@ from litestar.datastructures import State
 from router.web.answers import HANDLERS as ANSWERS
 from router.web.api import HANDLERS as API
 from router.web.channels import HANDLERS as CHANNELS
-from router.web.guard import Guard
+from router.web.guard import admit, guarded
 from router.web.health import livez, metrics, readyz
+from router.web.login import HANDLERS as LOGIN
 from router.web.mutes import HANDLERS as MUTES
 from router.web.pages import page_handlers
 from router.web.receiver import PREFIX, receive_event
+from router.web.trail import HANDLERS as TRAIL
 
 if TYPE_CHECKING:
+    from litestar.handlers import HTTPRouteHandler
     from litestar.types import ASGIApp, Receive, Scope, Send
 
     from router.service import Service
 
 BODY = 1024 * 1024
+ROUTES: list[HTTPRouteHandler] = [
+    *(livez, readyz, metrics),
+    *API,
+    *CHANNELS,
+    *MUTES,
+    *LOGIN,
+    *TRAIL,
+    *page_handlers(),
+]
+"""Everything but the hooks."""
 
 
 def create_app(service: Service) -> ASGIApp:
     """Build the ASGI application: hooks go to the receiver, all else to Litestar."""
     pages = Litestar(
-        route_handlers=[livez, readyz, metrics, *API, *CHANNELS, *MUTES, *page_handlers()],
-        middleware=[Guard()],
+        route_handlers=ROUTES,
+        guards=[admit],
         exception_handlers=ANSWERS,
         state=State({"service": service}),
         openapi_config=None,
@@ -36,10 +49,12 @@ def create_app(service: Service) -> ASGIApp:
         request_max_body_size=max(BODY, service.settings.max_body),
     )
 
+    shielded = guarded(service, pages)
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith(PREFIX):
             await receive_event(service, scope, receive, send)
         else:
-            await pages(scope, receive, send)
+            await shielded(scope, receive, send)
 
     return app

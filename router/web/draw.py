@@ -16,6 +16,7 @@ from router.render.page import page_renderer
 from router.view import step_in_words
 from router.web import show
 from router.web.channel_state import bars, many, rate_in_words
+from router.web.identity import asking
 from router.web.mrkdwn import spans
 
 if TYPE_CHECKING:
@@ -32,6 +33,16 @@ NAVIGATION = (
 )
 """The pages: the key that leads there after `g`, the address, the name."""
 
+WAYS = {
+    "login": "by login",
+    "basic": "by password",
+    "token": "by token",
+    "proxy": "by proxy",
+    "open": "without login",
+    "command": "on the machine",
+}
+"""How somebody was known, in words."""
+
 _HERE = Path(__file__).parent
 STATIC = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
 
@@ -45,6 +56,7 @@ _render = page_renderer(
         "states": STATES,
         "triggers": tuple(TRIGGERS),
         "address": show.address,
+        "ways": WAYS,
     },
     {
         "ago": show.ago,
@@ -68,18 +80,28 @@ _render = page_renderer(
         "why": show.why,
     },
 )
-_ALONE = {"now": None, "who": None, "capture": False, "broken": "", "ruleset": None, "notices": ()}
+_ALONE = {
+    "now": None,
+    "who": None,
+    "may_act": False,
+    "capture": False,
+    "broken": "",
+    "ruleset": None,
+    "notices": (),
+}
 
 
 def page(name: str, service: Service, **given: Any) -> str:
     """A page within the frame that all pages share."""
-    rules = service.rules
+    rules, who = service.rules, asking()
     ruleset = rules.current.ruleset
     broken = rules.last.outcome == "broken"
     channels = ruleset.channels
     common = {
         "now": service.now(),
-        "who": None,
+        "who": who,
+        # A viewer sees no button that would be refused.
+        "may_act": who is not None and who.may_act,
         "capture": service.settings.outbound == "capture",
         "broken": rules.last.report(service.settings.rules) if broken else "",
         "ruleset": ruleset.hash,
@@ -92,5 +114,14 @@ def page(name: str, service: Service, **given: Any) -> str:
 def error_page(status: int, title: str, advice: str) -> str:
     """A page that says what went wrong and what to do; it needs nothing of the service."""
     phrase = HTTPStatus(status).phrase
-    given = {"status": status, "phrase": phrase, "title": title, "advice": advice}
-    return _render("error.html.j2", {**_ALONE, **given})
+    return alone("error.html.j2", status=status, phrase=phrase, title=title, advice=advice)
+
+
+def alone(template: str, **given: Any) -> str:
+    """A page for whoever asks: it says nothing of what the service knows."""
+    return _render(template, {**_ALONE, **given})
+
+
+def fragment(template: str, **given: Any) -> str:
+    """A part of a page, without the frame."""
+    return _render(template, given)

@@ -11,3 +11,31 @@ class Conflict(Exception):
 
 class NotThere(Exception):
     """There is no such thing; the text says what was looked for."""
+
+
+class NotKnown(Exception):
+    """It is not known who asks: what they sent is `wrong`, or they sent nothing.
+
+    `kept` are the fields of a form that would otherwise be lost.
+    """
+
+    def __init__(self, *, wrong: bool, kept: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__()
+        self.wrong = wrong
+        self.kept = kept
+
+
+class NotAllowed(Exception):
+    """Who asks may not do that; the text says who may."""
+
+
+class OtherSite(Exception):
+    """A page of another site made the browser send it."""
+
+
+class TooOften(Exception):
+    """Too many wrong passwords: the next may be tried after `wait` seconds."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__()
+        self.wait = wait

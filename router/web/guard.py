@@ -1,28 +1,29 @@
-"""What every request but a hook passes: a known host, a password, a page's own origin."""
+"""What every request but a hook passes: a known host, who asks and what they may, their origin."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from litestar import Request
 from litestar.datastructures import MutableScopeHeaders
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
 
-from router.identity import Identity
+from router.access import Refused
 from router.web.answers import answer
-from router.web.secrets import prove_operator
+from router.web.faults import NotAllowed, NotKnown, OtherSite, TooOften
+from router.web.identity import SAFE, identify
 
 if TYPE_CHECKING:
+    from litestar.handlers import BaseRouteHandler
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+    from router.identity import Identity
     from router.service import Service
     from router.settings import Settings
+    from router.web.identity import Asked
 
-OPEN = frozenset({"/livez", "/readyz"})
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 HEADERS = {
     "content-security-policy": (
@@ -40,17 +41,11 @@ HEADERS = {
 }
 
 
-class Guard(ASGIMiddleware):
-    """Lets a request in, or answers it; adds the security headers that a handler did not set."""
+def guarded(service: Service, app: ASGIApp) -> ASGIApp:
+    """Put a guard before an application: it answers only under its own name, and every answer has
+    the security headers that its handler did not set."""
 
-    scopes = (ScopeType.HTTP,)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        service: Service = scope["litestar_app"].state.service
-        headers = {
-            key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
-        }
-
+    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = MutableScopeHeaders.from_message(message)
@@ -58,49 +53,83 @@ class Guard(ASGIMiddleware):
                     given.setdefault(name, value)
             await send(message)
 
-        refusal = _refusal(service.settings, scope["path"], str(scope.get("method")), headers)
-        if refusal is None:
-            client = scope["client"]
-            name = "anyone" if service.settings.open_to_all else "operator"
-            scope["user"] = Identity(name, "operator", "open", client[0] if client else None)
-            await next_app(scope, receive, send_guarded)
+        request: Request[Any, Any, Any] = Request(scope)
+        settings = service.settings
+        host = _host_name(request.headers.get("host", ""))
+        if settings.open_to_all and not settings.insecure_no_auth and not _is_ours(settings, host):
+            advice = f"open {settings.base_url}, or set ROUTER_URL to the address you use"
+            title = "this router does not answer under that name"
+            refusal = answer(request, 421, title, advice)
+            await refusal.to_asgi_response(None, request)(scope, receive, send_guarded)
             return
-        status, title, advice = refusal
-        response = answer(headers.get("accept", ""), status, title, advice)
-        reply = response.to_asgi_response(None, Request(scope))
-        await reply(scope, receive, send_guarded)
+        await app(scope, receive, send_guarded)
+
+    return guard
 
 
-def _refusal(
-    settings: Settings, path: str, method: str, headers: dict[str, str]
-) -> tuple[int, str, str] | None:
-    host = _host_name(headers.get("host", ""))
-    if settings.open_to_all and not settings.insecure_no_auth and not _is_ours(settings, host):
-        advice = f"open {settings.base_url}, or set ROUTER_URL to the address you use"
-        return 421, "this router does not answer under that name", advice
-    if path in OPEN:
-        return None
-    if prove_operator(settings, headers.get("authorization")) == "wrong":
-        advice = "log in with ROUTER_ADMIN_PASSWORD, or send ROUTER_API_TOKEN as a bearer token"
-        return 401, "this needs a password", advice
-    if method not in SAFE and not _own_origin(headers):
-        return 403, "the request came from another site", "send it from the router's own pages"
-    return None
+async def admit(request: Asked, handler: BaseRouteHandler) -> None:
+    """Let a request in to its handler, or raise why not.
+
+    What a handler needs stands in its `opt` (`ANYONE`, `VIEWER`); without one, what only reads
+    needs a viewer, and what acts an operator.
+    """
+    method = str(request.scope.get("method"))
+    need = handler.opt.get("needs", "viewer" if method in SAFE else "operator")
+    if need == "anyone":
+        _check_origin(request, method, None)
+        return
+    found = await identify(request)
+    if found is None or isinstance(found, Refused):
+        await _refuse(request, method, found)
+        return
+    _check_origin(request, method, found)
+    if need == "operator" and not found.may_act:
+        raise NotAllowed(
+            f"{found.name} is a viewer: to look is allowed, to act is not; an operator can do it"
+        )
+
+
+async def _refuse(request: Asked, method: str, refused: Refused | None) -> None:
+    if refused is not None and refused.why == "often":
+        raise TooOften(refused.wait)
+    if refused is not None and refused.why == "unlisted":
+        name = refused.name or "nobody"
+        raise NotAllowed(f"the router does not know `{name}`; ask its operators to list you")
+    wrong = refused is not None
+    kept: tuple[tuple[str, str], ...] = ()
+    sent = request.headers.get("content-type", "").startswith(FORMS)
+    if method not in SAFE and sent and isinstance(request, Request):
+        _check_origin(request, method, None)
+        form = await request.form()
+        kept = tuple((name, value) for name, value in form.items() if isinstance(value, str))
+    raise NotKnown(wrong=wrong, kept=kept)
+
+
+def _check_origin(request: Asked, method: str, who: Identity | None) -> None:
+    """A page of another site can make a browser send requests: they do not count.
+
+    A browser says where a request comes from. Scripts, which prove who they are by themselves,
+    need not.
+    """
+    headers = request.headers
+    if method in SAFE or headers.get("authorization", "").lower().startswith("bearer "):
+        return  # a browser adds no bearer token by itself
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        own = site in ("same-origin", "none")
+    elif origin is not None:
+        base = request.app.state.service.settings.base_url
+        own = urlsplit(origin).netloc in (headers.get("host"), urlsplit(base).netloc)
+    else:
+        own = who is None or who.way not in ("login", "proxy")
+    if not own:
+        raise OtherSite
 
 
 def _is_ours(settings: Settings, host: str) -> bool:
     """On loopback without a password, a page of another site must not reach us by a name of its
     own that points here."""
     return host in LOCAL or host in (settings.host, urlsplit(settings.base_url).hostname)
-
-
-def _own_origin(headers: dict[str, str]) -> bool:
-    if headers.get("authorization", "").lower().startswith("bearer "):
-        return True  # a browser adds no bearer token by itself
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return False
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
 def _host_name(host: str) -> str:

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 from litestar import Request, Response, get
 
 from router.metrics import CONTENT_TYPE
+from router.web.identity import ANYONE
 
 if TYPE_CHECKING:
     from router.service import Service
 
 
-@get("/livez")
+@get("/livez", opt=ANYONE)
 async def livez() -> dict[str, str]:
     """The process is alive."""
     return {"status": "alive"}
 
 
-@get("/readyz")
+@get("/readyz", opt=ANYONE)
 async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     """It can write, has rules, its worker beats, and it is not stopping: 200, else 503 and why."""
     service: Service = request.app.state.service

@@ -1,23 +1,37 @@
-"""Who asks, as handlers see it: one function to know them, one to write down what they did."""
+"""Who asks: how a request proves it, and what handlers use of it."""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+
+from router.access import Refused
+from router.identity import Identity
+from router.web.secrets import read_basic
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
 
-    from router.identity import Deed, Identity
+    from router.identity import Deed
     from router.service import Service
+
+    Asked = ASGIConnection[Any, Any, Any, Any]
 
 ANYONE = {"needs": "anyone"}
 """`opt=ANYONE` on a handler: no login is asked for."""
 VIEWER = {"needs": "viewer"}
 """`opt=VIEWER` on a handler that only reads, though it is no GET."""
 
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# Over TLS the browser lets nobody else set a cookie of that name.
+COOKIE, COOKIE_TLS = "router_session", "__Host-router_session"
 
-def request_identity(request: ASGIConnection[Any, Any, Any, Any]) -> Identity:
+_asking: ContextVar[Identity | None] = ContextVar("asking", default=None)
+
+
+def request_identity(request: Asked) -> Identity:
     """Who sent a request: `name`, `role`, and `may_act` (whether they are an operator).
 
     Every handler may ask, but for those that are open to anyone.
@@ -28,9 +42,12 @@ def request_identity(request: ASGIConnection[Any, Any, Any, Any]) -> Identity:
     return known
 
 
-async def audit(
-    request: ASGIConnection[Any, Any, Any, Any], what: Deed, about: str = "", detail: str = ""
-) -> None:
+def asking() -> Identity | None:
+    """The same for what draws pages: who this answer is for, None if that is not known."""
+    return _asking.get()
+
+
+async def audit(request: Asked, what: Deed, about: str = "", detail: str = "") -> None:
     """Write down that the one who sent a request did something; call it once it is done.
 
         await audit(request, "resend", f"delivery {number}", "with fresh words")
@@ -40,3 +57,71 @@ async def audit(
     """
     service: Service = request.app.state.service
     await asyncio.to_thread(service.audit, request_identity(request), what, about, detail)
+
+
+async def identify(request: Asked) -> Identity | Refused | None:
+    """Who sent a request, by the first proof it carries; None if it carries none.
+
+    The word of a trusted proxy, then `Authorization`, then the session. Where nobody is asked who
+    they are, everybody is an operator, and a proof that is wrong does not matter.
+    """
+    service: Service = request.app.state.service
+    found = await asyncio.to_thread(_prove, service, request) if _carries(request) else None
+    if service.settings.open_to_all and not isinstance(found, Identity):
+        found = Identity("anyone", "operator", "open", address_of(request))
+    if isinstance(found, Identity):
+        request.scope["user"] = found
+        _asking.set(found)
+    return found
+
+
+def address_of(request: Asked) -> str | None:
+    return request.client.host if request.client else None
+
+
+def session_of(request: Asked) -> str | None:
+    """What the session's cookie holds."""
+    held = request.cookies.get(COOKIE_TLS)
+    return held or (None if request.scope["scheme"] == "https" else request.cookies.get(COOKIE))
+
+
+def _carries(request: Asked) -> bool:
+    header = request.app.state.service.settings.sso_user_header
+    names = ("authorization", "cookie", *([header] if header else []))
+    return any(name in request.headers for name in names)
+
+
+def _prove(service: Service, request: Asked) -> Identity | Refused | None:
+    address, access = address_of(request), service.access
+    settings = service.settings
+    if settings.sso_user_header is not None and _by_proxy(request, settings.trusted_proxies):
+        users = request.headers.getall(settings.sso_user_header, [])
+        groups = request.headers.get(settings.sso_groups_header or "", "")
+        if users:
+            # Two of them are one that the proxy added to one that was sent to it.
+            user = users[0] if len(users) == 1 else ""
+            listed = [name for part in groups.split(",") if (name := part.strip())]
+            return access.by_proxy(user, listed, address)
+    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return access.by_token(rest.strip(), address)
+    if scheme.lower() == "basic":
+        name, password = read_basic(rest) or ("", "")
+        return access.by_password(name, password, address, "basic")
+    cookie = session_of(request)
+    if cookie is None:
+        return None
+    # A page that looks by itself for what is new is not somebody who is there.
+    looks = request.scope.get("method") in SAFE and "hx-request" in request.headers
+    return access.by_session(cookie, address, notes_use=not looks)
+
+
+def _by_proxy(request: Asked, trusted: tuple[str, ...]) -> bool:
+    """Whether who is connected to us, not who they say they speak for, is a trusted proxy."""
+    peer: Any = request.scope.get("router.peer")
+    try:
+        found = ipaddress.ip_address(peer[0] if peer else "")
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None) or found
+    return any(mapped in ipaddress.ip_network(network) for network in trusted)

@@ -10,7 +10,7 @@ from litestar import Request, Response, delete, get, post
 from router.mute import begin_mute, mute_view
 from router.web.faults import BadRequest, NotThere
 from router.web.identity import audit, request_identity
-from router.web.query import read_object
+from router.web.query import read_id, read_object
 
 if TYPE_CHECKING:
     from router.service import Service
@@ -64,7 +64,7 @@ async def add_mute(request: Request[Any, Any, Any]) -> Json:
 async def end_mute(request: Request[Any, Any, Any]) -> Json:
     """End a mute before its time; the answer says how much it held back."""
     service = _service(request)
-    number = request.path_params["mute_id"]
+    number = read_id(request, "mute_id")
     ended = await asyncio.to_thread(service.ledger.unmute, number)
     if not ended:
         raise NotThere(f"there is no mute {number} that holds")

@@ -12,9 +12,9 @@ from litestar.response import Redirect
 
 from router.in_force import say
 from router.view import explain, stored_event
-from router.web.draw import STATIC, error_page, page
+from router.web.draw import STATIC, page
 from router.web.faults import BadRequest, NotThere
-from router.web.identity import audit
+from router.web.identity import ANYONE, audit
 from router.web.query import read_filters
 from router.web.show import address, by_interest, case_facts, notices, pretty
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from router.ledger import DeliveryRow, EventRow
     from router.message import Message
     from router.service import Service
-
-__all__ = ["error_page", "page_handlers"]
 
 MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox;"
@@ -126,7 +124,7 @@ async def resend(request: Request[Any, Any, Any]) -> Redirect:
     return Redirect(f"/events/{row.event_id}?said={new}#d{new}", status_code=303)
 
 
-@get("/static/{name:str}")
+@get("/static/{name:str}", opt=ANYONE)
 async def static(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Style and script: they change with their address, so they may be kept for ever."""
     name = request.path_params["name"]

@@ -9,10 +9,12 @@ import msgspec
 from router.duration import read_moment
 from router.ledger import STATES, Filters
 from router.problem import suggest
-from router.web.faults import BadRequest
+from router.web.faults import BadRequest, NotThere
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from litestar import Request
 
 TEXTS = ("channel", "rule", "case", "trigger", "source", "q")
 KNOWN = frozenset({*TEXTS, "state", "since", "until", "limit", "cursor"})
@@ -34,17 +36,21 @@ def read_filters(query: Mapping[str, Any], now: float) -> Filters:
         raise BadRequest(f"`{state}` is not a state; {suggest(state, STATES)}")
     return Filters(
         state=state,
-        since=_moment(given.get("since"), "since", now),
-        until=_moment(given.get("until"), "until", now),
-        before=_number(given.get("cursor"), "cursor"),
-        limit=min(_number(given.get("limit"), "limit") or 50, MOST),
+        since=read_time(given, "since", now),
+        until=read_time(given, "until", now),
+        before=read_cursor(given),
+        limit=read_limit(given),
         **{name: given.get(name) for name in TEXTS},
     )
 
 
-def page_of(items: list[dict[str, Any]], limit: int) -> dict[str, Any]:
-    """A list's answer: its items and the cursor of the next page, or null at the end."""
-    return {"items": items, "next": str(items[-1]["id"]) if len(items) == limit else None}
+def page_of(found: list[dict[str, Any]], limit: int) -> dict[str, Any]:
+    """A list's answer: its items and the cursor of the next page, or null at the end.
+
+    `found` is one more than `limit` where there is more.
+    """
+    items = found[:limit]
+    return {"items": items, "next": str(items[-1]["id"]) if len(found) > limit else None}
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -57,13 +63,31 @@ def read_object(body: bytes) -> dict[str, Any]:
         raise BadRequest("the body is not a JSON object") from None
 
 
-def _moment(text: str | None, name: str, now: float) -> float | None:
+def read_time(given: Mapping[str, str], name: str, now: float) -> float | None:
+    """A time, or a duration before now; None if it is not given."""
+    text = given.get(name)
     if text is None:
         return None
     try:
         return read_moment(text, now)
     except ValueError as error:
         raise BadRequest(f"`{name}`: {error}") from None
+
+
+def read_cursor(given: Mapping[str, str]) -> int | None:
+    return _number(given.get("cursor"), "cursor")
+
+
+def read_limit(given: Mapping[str, str]) -> int:
+    return min(_number(given.get("limit"), "limit") or 50, MOST)
+
+
+def read_id(request: Request[Any, Any, Any], name: str) -> int:
+    """The id in an address; NotThere for one that no database gives."""
+    number: int = request.path_params[name]
+    if not 0 <= number < 2**63:
+        raise NotThere(f"there is nothing with the id {number}")
+    return number
 
 
 def _number(text: str | None, name: str) -> int | None:

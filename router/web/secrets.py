@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from router.rules import Source
-    from router.settings import Settings
 
 TOLERANCE = 300.0
 """Seconds a Standard Webhooks timestamp may be off."""
@@ -73,24 +72,14 @@ def prove_signature(
     return "right" if right and fresh and message_id and allowed else "wrong"
 
 
-def prove_operator(settings: Settings, authorization: str | None) -> Proof:
-    """Answer whether a request to the pages or the API may be let in.
-
-    The password goes with HTTP Basic (any user name), the token with Bearer or as the password.
-    """
-    if settings.open_to_all:
-        return "right"
-    scheme, _, rest = (authorization or "").partition(" ")
-    given, accepted = "", []
-    if scheme.lower() == "bearer":
-        given, accepted = rest.strip(), [settings.api_token]
-    elif scheme.lower() == "basic":
-        given, accepted = _basic(rest) or "", [settings.admin_password, settings.api_token]
-    right = False
-    for secret in accepted:
-        if secret is not None:
-            right = same(given, secret.reveal()) or right
-    return "right" if right else "wrong"
+def read_basic(text: str) -> tuple[str, str] | None:
+    """The user and the password of HTTP Basic; None if it is none."""
+    try:
+        decoded = base64.b64decode(text.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    user, _, password = decoded.partition(":")
+    return user, password
 
 
 def _carried(headers: Mapping[str, str]) -> list[str]:
@@ -98,19 +87,11 @@ def _carried(headers: Mapping[str, str]) -> list[str]:
     scheme, _, rest = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         found.append(rest.strip())
-    elif scheme.lower() == "basic" and (password := _basic(rest)) is not None:
-        found.append(password)
+    elif scheme.lower() == "basic" and (basic := read_basic(rest)) is not None:
+        found.append(basic[1])
     if "x-router-secret" in headers:
         found.append(headers["x-router-secret"])
     return found
-
-
-def _basic(text: str) -> str | None:
-    try:
-        decoded = base64.b64decode(text.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return decoded.partition(":")[2]
 
 
 def _keys(secret: str) -> list[bytes]:

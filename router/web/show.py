@@ -176,6 +176,12 @@ def notices(service: Service) -> list[str]:
     return told
 
 
+def query(path: str, given: Mapping[str, object]) -> str:
+    """An address with what is given; empty ones left out."""
+    kept = {name: value for name, value in given.items() if value}
+    return f"{path}?{urlencode(kept)}" if kept else path
+
+
 def address(given: Mapping[str, object], **changed: object) -> str:
     """The address of the list with these filters, some of them changed; empty ones left out."""
     kept = {name: value for name, value in {**given, **changed}.items() if value}

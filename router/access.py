@@ -1,0 +1,252 @@
+"""Who is let in: passwords, sessions, tokens, a proxy's word. The only argon2.
+
+Kept is nothing that lets anybody in: of a session's cookie and of a token the hash, of a password
+what argon2 makes of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import secrets
+import threading
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
+
+import msgspec
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from router.identity import Identity, clean_name
+from router.secret import same
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from router.identity import Deed, Role, Way
+    from router.ledger import People
+    from router.secret import Secret
+    from router.settings import Settings
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+IDLE = 8 * 3600.0
+"""Seconds after which a session that nobody uses is over."""
+LONGEST = 24 * 3600.0
+"""Seconds after which any session is over."""
+USED = 60.0
+"""Seconds within which another use is not written down."""
+PREFIX = "router_"
+"""What a named token begins with, so that it is known where it should not lie."""
+MARK = "$argon2"
+"""What a password setting begins with when it is a hash."""
+
+
+class Limit(NamedTuple):
+    """How many wrong passwords may follow each other, and after how many seconds one more."""
+
+    many: int
+    every: float
+
+
+# People type; scripts go on sending what is wrong, from an address that others may share.
+FROM_ONE_PLACE = {"login": Limit(10, 60.0), "basic": Limit(30, 20.0), "token": Limit(100, 2.0)}
+OVERALL = {"login": Limit(60, 10.0), "basic": Limit(100, 5.0), "token": Limit(1000, 0.2)}
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Why somebody was not let in: what they sent is wrong, they were wrong too often (they may
+    try again after `wait` seconds), or the proxy's user is on no list."""
+
+    why: Literal["wrong", "often", "unlisted"]
+    wait: float = 0.0
+    name: str = ""
+
+
+class Access:
+    """Asks the settings and the ledger whether somebody may come in.
+
+    All of it may wait for the database or for argon2: call it in a thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        people: People,
+        now: Callable[[], float],
+        tell: Callable[[Identity, Deed], None],
+    ) -> None:
+        """`tell` writes a failed login into the audit log."""
+        self._settings = settings
+        self._people = people
+        self._now = now
+        self._tell = tell
+        self._hasher = PasswordHasher()
+        # argon2 takes 64 MiB: one at a time, whoever asks.
+        self._hashing = threading.Lock()
+        given: tuple[tuple[Role, Secret | None], ...] = (
+            ("operator", settings.admin_password),
+            ("operator", settings.api_token),
+            ("viewer", settings.viewer_password),
+        )
+        self._doors = [(role, secret) for role, secret in given if secret is not None]
+        self._fitting: dict[tuple[str, str], bool] = {}
+        self._seals: dict[str, str] = {}
+        self._proven: dict[str, dict[str, Role]] = {}
+
+    def by_password(
+        self, name: str, given: str, address: str | None, way: Way
+    ) -> Identity | Refused:
+        """Who somebody is by a password (or ROUTER_API_TOKEN); too many wrong ones have to wait.
+
+        A login is always counted as a try before it is looked at. What scripts send with every
+        request (`way` is basic or token) is counted until it was right once from that place.
+        """
+        place = f"{way} {_place(address)}"
+        mark = _digest(given)
+        role = None if way == "login" else self._proven.get(place, {}).get(mark)
+        if role is None:
+            wait = self._charge(way, place)
+            if wait is not None:
+                self._proven.pop(place, None)
+                return Refused("often", wait)
+            role = self._role_of(given)
+            if role is None:
+                named = clean_name(name) or "nobody"
+                self._tell(Identity(named, "nobody", way, address), "failed login")
+                return Refused("wrong")
+            self._people.forgive(place)
+            _remember(self._proven, place, {**self._proven.get(place, {}), mark: role})
+        return Identity(clean_name(name) or role, role, way, address)
+
+    def by_token(self, given: str, address: str | None) -> Identity | Refused:
+        """Who a script is by its bearer token: a named one, or ROUTER_API_TOKEN."""
+        if given.startswith(PREFIX):
+            token = self._people.token(_digest(given))
+            if token is not None:
+                if self._now() - (token.used_at or 0.0) > USED:
+                    self._people.use_token(token.id)
+                return Identity(token.name, token.role, "token", address)
+        return self.by_password("API token", given, address, "token")
+
+    def by_session(
+        self, cookie: str, address: str | None, *, notes_use: bool = True
+    ) -> Identity | None:
+        """Who somebody is by their session; None if it is over, or its password was changed."""
+        key = _digest(cookie)
+        found = self._people.session(key)
+        if found is None:
+            return None
+        now = self._now()
+        if now - found.begun_at > LONGEST or now - found.seen_at > IDLE:
+            return None
+        if not any(self._fits(found.seal, secret) for r, secret in self._doors if r == found.role):
+            return None
+        if notes_use and now - found.seen_at > USED:
+            self._people.see_session(key)
+        return Identity(found.name, found.role, "login", address)
+
+    def by_proxy(self, user: str, groups: list[str], address: str | None) -> Identity | Refused:
+        """Who somebody is by the word of a trusted proxy, and what its lists let them do."""
+        name = clean_name(user)
+        known = {user, *groups, "*"}
+        lists: tuple[tuple[Role, tuple[str, ...]], ...] = (
+            ("operator", self._settings.sso_operators),
+            ("viewer", self._settings.sso_viewers),
+        )
+        for role, listed in lists:
+            if name and known & set(listed):
+                return Identity(name, role, "proxy", address)
+        return Refused("unlisted", name=name)
+
+    def begin(self, who: Identity, given: str) -> str:
+        """Begin a session for who logged in with this password; returns its cookie."""
+        if who.role == "nobody":
+            raise AssertionError("nobody has no session")
+        cookie = secrets.token_urlsafe(32)
+        self._people.begin_session(_digest(cookie), who.name, who.role, self._seal(given))
+        return cookie
+
+    def end(self, cookie: str) -> bool:
+        """End a session; answers whether there was one."""
+        return self._people.end_session(_digest(cookie))
+
+    def _charge(self, way: Way, place: str) -> float | None:
+        for key, limit in ((place, FROM_ONE_PLACE[way]), (way, OVERALL[way])):
+            wait = self._people.charge(key, every=limit.every, many=limit.many)
+            if wait is not None:
+                return wait
+        return None
+
+    def _role_of(self, given: str) -> Role | None:
+        found: Role | None = None
+        for role, secret in self._doors:
+            text = secret.reveal()
+            right = self._verify(text, given) if text.startswith(MARK) else same(given, text)
+            found = found or (role if right else None)
+        return found
+
+    def _seal(self, given: str) -> str:
+        """What is kept with a session: argon2 of its password, as set or made once."""
+        for _, secret in self._doors:
+            text = secret.reveal()
+            if text.startswith(MARK) and self._verify(text, given):
+                return text
+        mark = _digest(given)
+        if mark not in self._seals:
+            with self._hashing:
+                self._seals[mark] = self._hasher.hash(given)
+        return self._seals[mark]
+
+    def _fits(self, seal: str, secret: Secret) -> bool:
+        """Whether a session's seal is of the password that is set now."""
+        text = secret.reveal()
+        if text.startswith(MARK):
+            return same(seal, text)
+        key = (seal, _digest(text))
+        if key not in self._fitting:
+            _remember(self._fitting, key, self._verify(seal, text))
+        return self._fitting[key]
+
+    def _verify(self, hashed: str, given: str) -> bool:
+        with self._hashing:
+            try:
+                return self._hasher.verify(hashed, given)
+            except (VerificationError, InvalidHashError):
+                return False
+
+
+def make_token() -> tuple[str, str]:
+    """A fresh token, and the hash that is kept of it."""
+    token = PREFIX + secrets.token_urlsafe(32)
+    return token, _digest(token)
+
+
+def hash_password(text: str) -> str:
+    """What may be set as a password in its place."""
+    return PasswordHasher().hash(text)
+
+
+MOST = 1000
+
+
+def _remember(known: dict[K, V], key: K, value: V) -> None:
+    if len(known) >= MOST:
+        known.clear()
+    known[key] = value
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _place(address: str | None) -> str:
+    """Where tries are counted: an IPv4 address, or the network that one IPv6 customer has."""
+    try:
+        found = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return "nowhere"
+    mapped = getattr(found, "ipv4_mapped", None) or found
+    if mapped.version == 4:
+        return str(mapped)
+    return str(ipaddress.ip_network(f"{mapped}/64", strict=False))
