@@ -7,21 +7,31 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from router.message import Delivery, Message
+from router.render import Occasion
+from router.view import planned_in_words
 
 if TYPE_CHECKING:
     from router.delivery import Gateway
     from router.event import Event
     from router.render import Renderer
     from router.route import Decision, RoutingTable
+    from router.rules import Ruleset
+    from router.timing import Planned
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """One message, and the request or mail that would carry it."""
+    """One message, and the request or mail that would carry it.
+
+    `when` says in words when it would be said, and what may keep it from being said; `dropped`
+    is true if it would not be said at all.
+    """
 
     rule: str
     channel: str
     message: Message
     captured: dict[str, Any] | None
+    when: str
+    dropped: bool = False
 
 
 class Previewed(msgspec.Struct, frozen=True):
@@ -45,10 +55,26 @@ def preview(event: Event, table: RoutingTable, renderer: Renderer, capture: Gate
             target=rule.target(planned.channel),
             channel=ruleset.channels[planned.channel],
             format=capture.format_of(planned.channel),
+            occasion=_occasion(event, planned),
         )
         delivery = Delivery(
             id=0, key="preview", event=event, rule=rule.name, channel=planned.channel, attempt=1
         )
         captured = capture.send(delivery, message).captured
-        messages.append(Preview(rule.name, planned.channel, message, captured))
+        when = _when(event, planned, ruleset)
+        dropped = planned.terms is not None and planned.terms.drop
+        messages.append(Preview(rule.name, planned.channel, message, captured, when, dropped))
     return Previewed(table.explain(event), tuple(messages))
+
+
+def _occasion(event: Event, planned: Planned) -> Occasion:
+    """A digest is shown as it would be if nothing else came until it closes."""
+    collected = planned.terms is not None and planned.terms.digest is not None
+    return Occasion(events=(event,) if collected else (), step=planned.step)
+
+
+def _when(event: Event, planned: Planned, ruleset: Ruleset) -> str:
+    told = planned_in_words(planned, event.received_at) or "at once"
+    if ruleset.channels[planned.channel].paused:
+        told += ", once its channel is no longer paused in the rules"
+    return told

@@ -19,7 +19,7 @@ STAIRCASE = (
     *("match", "render", "timing", "gate", "route", "said", "rehearse"),
     *("ledger", "delivery", "rulebook"),
     *("access", "in_force", "accept", "lane", "observe", "watch", "attempt", "chores", "worker"),
-    *("coverage", "graph", "preview", "view", "mute", "send_test", "doctor", "service"),
+    *("coverage", "graph", "view", "preview", "mute", "send_test", "doctor", "service"),
     *("web", "cli", "demo", "__main__"),
 )
 # Rooms of one floor do not know each other.

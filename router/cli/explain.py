@@ -157,8 +157,10 @@ def _show_made(row: EventRow, decisions: tuple[Decision, ...], settings: Setting
 
 
 def _show_rejected(row: EventRow) -> None:
+    from router.cli.paper import plain  # noqa: PLC0415
+
     click.echo(f"event {row.id} was rejected: {row.rejected}")
     click.echo("it is kept as it came, and nobody was told; it began with:")
     text = row.body[:400].decode("utf-8", "replace")
     for line in text.splitlines()[:8]:
-        click.echo("  " + "".join(char if char.isprintable() else "�" for char in line))
+        click.echo(f"  {plain(line)}")

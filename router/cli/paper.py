@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -10,6 +11,7 @@ import textwrap
 import click
 
 NARROWEST = 40
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def width() -> int | None:
@@ -27,6 +29,11 @@ def fold(text: str, indent: int, columns: int | None) -> str:
     return f"\n{' ' * indent}".join(
         textwrap.wrap(text, room, break_on_hyphens=False, drop_whitespace=True) or [""]
     )
+
+
+def plain(text: str) -> str:
+    """What came from outside, without the signs that a terminal would obey."""
+    return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def visible(text: str) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from router.cli.paper import beside, clip, fold, visible, width
+from router.cli.paper import beside, clip, fold, plain, visible, width
 from router.duration import show_duration
 from router.view import minute, planned_in_words, step_in_words
 from router.web.show import by_interest, state_word, took, waits_until, why
@@ -45,7 +45,8 @@ def headline(event: Event) -> str:
     if before or after:
         moved = f"{before or '(none)'} -> {after or '(none)'}"
         process = f"{process}: {moved}" if process else moved
-    return "  ".join(part for part in (event.trigger, event.case_ref or "no case", process) if part)
+    parts = (event.trigger, event.case_ref or "no case", process)
+    return "  ".join(plain(part).replace("\n", " ") for part in parts if part)
 
 
 def show_decisions(decisions: Sequence[Decision], lines: Mapping[str, Sequence[Line]]) -> None:
@@ -76,7 +77,8 @@ def show_lines(lines: Sequence[Line], indent: int, columns: int | None) -> None:
     if columns is not None and indent + channels + titles + fates + 5 > columns:
         indent = min(indent, NARROW)
     for line in lines:
-        text = f"-> {line.channel:{channels}}  {clip(line.title, room):{titles}}{line.fate}"
+        title = clip(plain(line.title), room)
+        text = f"-> {line.channel:{channels}}  {title:{titles}}{line.fate}"
         click.echo(" " * indent + fold(text, indent + 3, columns))
 
 

@@ -111,6 +111,12 @@ def page(name: str, service: Service, **given: Any) -> str:
     return _render(name, {**common, **given})
 
 
+def sheet(**given: Any) -> str:
+    """A page of messages to be kept as a file: all it needs stands in it, and it runs nothing."""
+    style = "".join(STATIC[name].decode() for name in ("router.css", "event.css", "message.css"))
+    return _render("sheet.html.j2", {"style": style, **given})
+
+
 def error_page(status: int, title: str, advice: str) -> str:
     """A page that says what went wrong and what to do; it needs nothing of the service."""
     phrase = HTTPStatus(status).phrase
