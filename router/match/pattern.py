@@ -47,6 +47,37 @@ def compile_glob(pattern: str) -> Pattern:
     return Pattern(f"(?s)\\A{_translate(pattern)}\\z")
 
 
+@lru_cache(maxsize=4096)
+def witnesses(glob: str) -> tuple[str, ...]:
+    """Texts that stand for all that the glob matches.
+
+    Another glob that matches these matches, but for far-fetched ones, all that this one does: a
+    `*` is nothing, one sign, two, or more than any `?` could take; what stands for one sign is a
+    sign nobody writes.
+    """
+    many = "\ue001" * (len(glob) + 60)
+    return tuple(_witness(glob, star) for star in ("", "\ue001", "\ue001\ue002", many))
+
+
+def _witness(glob: str, star: str) -> str:
+    parts = []
+    at = 0
+    while at < len(glob):
+        char = glob[at]
+        at += 1
+        if char == "\\" and at < len(glob):
+            parts.append(glob[at])
+            at += 1
+        elif char == "*":
+            parts.append(star)
+        elif char == "[" and (end := _end_of_set(glob, at)) is not None:
+            parts.append("\ue003")
+            at = end + 1
+        else:
+            parts.append("\ue003" if char == "?" else char)
+    return "".join(parts)
+
+
 def _translate(glob: str) -> str:
     parts = []
     at = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from router.condition import (
     Absent,
@@ -37,15 +37,23 @@ if TYPE_CHECKING:
     from router.rulebook.tree import Path, Tree
 
 T = TypeVar("T")
+Line = TypeVar("Line", bound=Field | If)
+Places: TypeAlias = dict[int, tuple[Field | If, "Path"]]
+"""Each line of a condition by its identity, and where it stands (the line is held, so that no
+other gets its identity)."""
 
 OPERATORS = ("not", "regex", "gt", "gte", "lt", "lte", "contains", "every", "none")
 
 
 class WhenReader:
-    """Reads the conditions of one file; what is wrong is told to its tree."""
+    """Reads the conditions of one file; what is wrong is told to its tree.
 
-    def __init__(self, tree: Tree) -> None:
+    `places` says where each line of what was read stands.
+    """
+
+    def __init__(self, tree: Tree, places: Places) -> None:
         self._tree = tree
+        self._places = places
         self._rule = ""
 
     def read(self, data: Any, path: Path, rule: str) -> Condition | None:
@@ -87,7 +95,7 @@ class WhenReader:
                 return None
             case _:
                 test = self._test(value, path, name)
-                return None if test is None else Field(name, test)
+                return None if test is None else self._placed(Field(name, test), path)
 
     def _several(self, name: str, value: Any, path: Path) -> Condition | None:
         if not isinstance(value, list) or not value:
@@ -109,7 +117,11 @@ class WhenReader:
         except ExpressionSyntax as error:
             self._tell(path, f"the expression cannot be read: {error}")
             return None
-        return If(value)
+        return self._placed(If(value), path)
+
+    def _placed(self, line: Line, path: Path) -> Line:
+        self._places[id(line)] = line, path
+        return line
 
     def _test(self, value: Any, path: Path, field: str) -> Test | None:
         if value is None:
@@ -125,8 +137,8 @@ class WhenReader:
         return self._operators(value, path, field)
 
     def _text(self, text: str, path: Path) -> Test | None:
-        if not _has_wildcard(text):
-            return Equals(_unescaped(text))
+        if not has_wildcard(text):
+            return Equals(unescaped(text))
         try:
             compile_glob(text)
         except PatternError as error:
@@ -210,7 +222,7 @@ def _whole(parts: Sequence[T | None]) -> list[T] | None:
     return found if len(found) == len(parts) else None
 
 
-def _has_wildcard(text: str) -> bool:
+def has_wildcard(text: str) -> bool:
     escaped = False
     for at, char in enumerate(text):
         if escaped:
@@ -222,7 +234,7 @@ def _has_wildcard(text: str) -> bool:
     return False
 
 
-def _unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
     if "\\" not in text:
         return text
     chars = iter(text)

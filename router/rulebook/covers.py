@@ -90,7 +90,7 @@ def _places(found: Built) -> Iterator[_Place]:
 
 def _in_rule(tree: Tree, rule: dict[str, Any], path: Path) -> Iterator[_Place]:
     name = str(rule["name"])
-    reader = WhenReader(tree)
+    reader = WhenReader(tree, {})
     yield _Place(tree.value((*path, "name")), f"no test reaches rule `{name}`", name)
     for key, verb in (("when", "reaches"), ("unless", "cancels by")):
         for at, data, words in _branches(rule.get(key), (*path, key)):

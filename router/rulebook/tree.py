@@ -48,6 +48,7 @@ class Tree:
         self.problems: list[Problem] = []
         self.spans: dict[Path, tuple[int, int]] = {}
         self.literal_secrets: list[Path] = []
+        self.text = ""
         self._values: dict[Path, Position] = {}
         self._keys: dict[Path, Position] = {}
 
@@ -61,9 +62,19 @@ class Tree:
         """Where the key of a value stands."""
         return self._keys.get(path) or self.value(path)
 
-    def paths(self) -> list[Path]:
-        """Where anything stands."""
-        return list(self._values)
+    def within(self, path: Path, word: str) -> Position:
+        """Where a word of a value stands, or the value where it is not written so."""
+        where = self.value(path)
+        start, end = self.spans.get(path, (0, 0))
+        written = self.text[start:end]
+        edges = (r"(?<!\w)" if word[:1].isalnum() else "", r"(?!\w)" if word[-1:].isalnum() else "")
+        found = re.search(f"{edges[0]}{re.escape(word)}{edges[1]}", written) if word else None
+        if found is None:
+            return where
+        at = start + found.start()
+        line = self.text.count("\n", 0, at) + 1
+        column = at - (self.text.rfind("\n", 0, at) + 1) + 1
+        return Position(self.file, line, column, len(word))
 
     def tell(self, position: Position, text: str, *notes: str) -> None:
         """Add a problem."""
@@ -73,6 +84,7 @@ class Tree:
 def parse(text: str, file: str) -> Tree:
     """Read one YAML document; what cannot be read is a problem, never an exception."""
     tree = Tree(file)
+    tree.text = text
     if len(text) > LARGEST:
         tree.tell(Position(file, 1, 1), "the file is larger than 1 MiB")
         return tree

@@ -39,13 +39,13 @@ class WatchReader:
 
     def read(
         self, names: Mapping[str, Collection[str]], taken: set[str]
-    ) -> tuple[list[Watch], list[Rule]]:
+    ) -> tuple[list[Watch], list[tuple[Rule, Path]]]:
         """The file's watches; those of unmatched events are rules of their own.
 
         `names` are what each kind can be about; `taken` the names of watches so far.
         """
         watches: list[Watch] = []
-        rules: list[Rule] = []
+        rules: list[tuple[Rule, Path]] = []
         given = self._tree.data.get("watch") if isinstance(self._tree.data, dict) else None
         for number, data in enumerate(given if isinstance(given, list) else []):
             if not isinstance(data, dict):
@@ -60,7 +60,7 @@ class WatchReader:
             name = _name(kinds[0], taken)
             self._fits(data, path, kinds[0])
             if kinds[0] == "unmatched":
-                rules.append(self._unmatched(data, path, name))
+                rules.append((self._unmatched(data, path, name), path))
             else:
                 watches.append(self._watch(data, path, name, kinds[0], names))
         return watches, rules

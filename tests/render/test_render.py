@@ -18,7 +18,7 @@ from router.render import ExpressionSyntax, Renderer, TemplateFault, compile_exp
 from router.render.check import inspect
 from router.render.convert import html_to_text, markdown_to_html, markdown_to_slack
 from router.render.escape import safe_url
-from router.rulebook.words import sample
+from router.rulebook.samples import sample
 from router.rules import Channel, Rule, Target
 from strategies import json_values
 

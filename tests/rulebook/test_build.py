@@ -33,7 +33,7 @@ from router.event import TRIGGERS
 from router.route import RoutingTable
 from router.rulebook import Built, Files, build, read_files, rebuild, schema
 from router.rulebook.outside import Environment, fill
-from router.rulebook.words import sample
+from router.rulebook.samples import sample
 from router.secret import Secret
 
 ROOT = Path(__file__).parent.parent.parent
