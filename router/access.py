@@ -211,7 +211,7 @@ class Access:
     def _verify(self, hashed: str, given: str) -> bool:
         with self._hashing:
             try:
-                return self._hasher.verify(hashed, given)
+                return self._hasher.verify(hashed, given.encode("utf-8", "surrogatepass"))
             except (VerificationError, InvalidHashError):
                 return False
 

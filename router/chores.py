@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from router.access import IDLE, LONGEST
 from router.log import get_logger
 from router.watch import Watching
 
@@ -57,6 +58,11 @@ class Chores:
         if not 0 <= now - self._swept < RARE:
             self._swept = now
             self._ledger.forget()
+            self._ledger.people.forget(
+                begun_before=now - LONGEST,
+                idle_before=now - IDLE,
+                deeds_before=now - self._rules.retention,
+            )
         if not 0 <= now - self._purged < (PAUSE if self._after else RARE):
             self._purged = now
             self._purge(now)

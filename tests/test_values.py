@@ -85,6 +85,59 @@ def test_a_host_that_others_reach_needs_a_password() -> None:
     read_settings({"ROUTER_HOST": "0.0.0.0", "ROUTER_INSECURE_NO_AUTH": "1"}, lambda _: "")
 
 
+@pytest.mark.parametrize(
+    ("host", "needs_password"),
+    [
+        ("127.0.0.1", False), ("127.8.8.8", False), ("::1", False), ("localhost", False),
+        ("LOCALHOST", False), ("0.0.0.0", True), ("::", True), ("10.0.0.1", True),
+        ("fe80::1", True), ("::ffff:10.0.0.1", True), ("router.bank.example", True),
+        ("localhost.bank.example", True), ("127.1", True), ("[::1]", True),
+    ],
+)  # fmt: skip
+def test_only_loopback_is_served_without_a_password(host: str, needs_password: bool) -> None:
+    settings = {"ROUTER_HOST": host}
+    if needs_password:
+        with pytest.raises(SettingsError, match="is reachable from other machines"):
+            read_settings(settings, lambda _: "")
+    else:
+        read_settings(settings, lambda _: "")
+    closed = {**settings, "ROUTER_VIEWER_PASSWORD": "v"}
+    assert not read_settings(closed, lambda _: "").open_to_all
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        pytest.param({"SSO_VIEWERS": "*"}, "without ROUTER_SSO_USER_HEADER", id="a list alone"),
+        pytest.param({"SSO_USER_HEADER": "X-U", "SSO_VIEWERS": "*"}, "anybody could send it",
+                     id="no trusted proxy"),
+        pytest.param({"SSO_USER_HEADER": "X-U", "TRUSTED_PROXIES": "10.0.0.0/8"},
+                     "nobody would be let in", id="no list"),
+        pytest.param({"SSO_USER_HEADER": "X U"}, "is not the name of a header", id="no header"),
+        pytest.param({"ADMIN_PASSWORD": "same", "VIEWER_PASSWORD": "same"},
+                     "it is an operator's too", id="one password for both"),
+        pytest.param({"ADMIN_PASSWORD": "$argon2id$v=19$m=65536"}, "taken its `$` for variables",
+                     id="a hash that was cut off"),
+    ],
+)  # fmt: skip
+def test_settings_of_access_that_do_not_go_together_are_told(
+    settings: dict[str, str], words: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({f"ROUTER_{n}": v for n, v in settings.items()}, lambda _: "")
+    assert words in str(caught.value)
+
+
+def test_a_proxy_that_logs_people_in_is_enough_to_listen_anywhere() -> None:
+    given = {
+        "HOST": "0.0.0.0", "TRUSTED_PROXIES": "10.0.0.0/8", "SSO_USER_HEADER": "X-User",
+        "SSO_OPERATORS": "anna, kyc team,,",
+    }  # fmt: skip
+    found = read_settings({f"ROUTER_{n}": v for n, v in given.items()}, lambda _: "")
+    assert found.sso_user_header == "x-user"
+    assert found.sso_operators == ("anna", "kyc team")
+
+
 def test_problems_are_shown_in_order_with_the_readers_own_line() -> None:
     file = {"r.yaml": "a: 1\nbb: [xx]\n"}
     problems = [

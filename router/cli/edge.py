@@ -20,6 +20,7 @@ from router.settings import Settings, SettingsError, read_settings
 
 if TYPE_CHECKING:
     from router.event import Event
+    from router.identity import Deed
     from router.ledger import Ledger
     from router.rules import Ruleset
 
@@ -36,6 +37,13 @@ def who_asks() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
         return "command line"
+
+
+def note_deed(ledger: Ledger, what: Deed, about: str, detail: str = "") -> None:
+    """Write into the audit log what was done by a command."""
+    from router.identity import Identity  # noqa: PLC0415 - not for `--help`
+
+    ledger.people.audit(Identity(who_asks(), "operator", "command"), what, about, detail)
 
 
 def settings_now() -> Settings:

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from router.cli.edge import fail, load_rules, open_ledger_now, settings_now, who_asks
+from router.cli.edge import fail, load_rules, note_deed, open_ledger_now, settings_now, who_asks
 from router.cli.lists import show_mutes
 
 
@@ -55,6 +55,7 @@ def command(
         )
     except ValueError as error:
         fail(str(error), 2)
+    note_deed(ledger, "mute", f"{mute.kind} {mute.name}", f"for {length}: {mute.reason}")
     ledger.close()
     click.echo(
         f"{mute.kind} `{mute.name}` is muted for {length}; `router unmute {mute.id}` ends it"

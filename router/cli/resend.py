@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from router.cli.edge import fail, load_rules, open_ledger_now, settings_now
+from router.cli.edge import fail, load_rules, note_deed, open_ledger_now, settings_now
 from router.cli.lists import filter_options, filters_of, show_deliveries
 
 
@@ -48,6 +48,10 @@ def command(
         under = ruleset.hash
         ledger.keep_ruleset(ruleset.hash, ruleset.files)
     answers = ledger.resend(ids, fresh_under=under)
+    for answer in answers:
+        if answer.new is not None:
+            detail = f"as {answer.new}{', fresh words' if fresh else ''}"
+            note_deed(ledger, "resend", f"delivery {answer.delivery}", detail)
     ledger.close()
     for answer in answers:
         click.echo(f"delivery {answer.delivery}: {answer.reason}")

@@ -5,14 +5,10 @@ from __future__ import annotations
 import secrets
 import sys
 import time
-from typing import TYPE_CHECKING
 
 import click
 
-from router.cli.edge import echo_json, fail, open_ledger_now, settings_now, who_asks
-
-if TYPE_CHECKING:
-    from router.identity import Identity
+from router.cli.edge import echo_json, fail, note_deed, open_ledger_now, settings_now, who_asks
 
 
 @click.group(invoke_without_command=True)
@@ -63,7 +59,7 @@ def new(name: str, role: str, length: str | None) -> None:
     made = ledger.people.add_token(name, chosen, key, author=who_asks(), until=until)
     if made is not None:
         detail = role if length is None else f"{role}, for {length}"
-        ledger.people.audit(_who(), "token made", f"token {name}", detail)
+        note_deed(ledger, "token made", f"token {name}", detail)
     ledger.close()
     if made is None:
         fail(f"there is a token `{name}`; revoke it first, or take another name")
@@ -105,7 +101,7 @@ def revoke(name: str) -> None:
     ledger = open_ledger_now(settings_now())
     ended = ledger.people.revoke_token(name)
     if ended is not None:
-        ledger.people.audit(_who(), "token revoked", f"token {name}")
+        note_deed(ledger, "token revoked", f"token {name}")
     ledger.close()
     if ended is None:
         fail(f"there is no token `{name}` that holds; `router token list` names them")
@@ -132,9 +128,3 @@ def hash_() -> None:
     if not text:
         fail("there is no password to hash", 2)
     click.echo(hash_password(text))
-
-
-def _who() -> Identity:
-    from router.identity import Identity  # noqa: PLC0415 - not for `--help`
-
-    return Identity(who_asks(), "operator", "command")

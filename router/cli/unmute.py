@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from router.cli.edge import fail, open_ledger_now, settings_now
+from router.cli.edge import fail, note_deed, open_ledger_now, settings_now
 
 
 @click.command()
@@ -20,6 +20,8 @@ def command(name: str) -> None:
     ended = ledger.unmute(name=name)
     if not ended and name.isascii() and name.isdigit():
         ended = ledger.unmute(int(name))
+    for mute in ended:
+        note_deed(ledger, "unmute", f"{mute.kind} {mute.name}")
     ledger.close()
     if not ended:
         fail(f"nothing called `{name}` is muted; `router mute` lists what is")
