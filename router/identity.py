@@ -18,6 +18,7 @@ Deed = Literal[
     "login",
     "failed login",
     "logout",
+    "sample",
     "resend",
     "cancel",
     "mute",

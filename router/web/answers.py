@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response
@@ -15,6 +16,7 @@ from router.ledger import LedgerUnavailable
 from router.log import get_logger
 from router.web.draw import error_page, fragment
 from router.web.faults import (
+    BadFilter,
     BadRequest,
     Conflict,
     NotAllowed,
@@ -29,6 +31,8 @@ from router.web.login import LOGIN, login_page
 if TYPE_CHECKING:
     from litestar import Request
 
+    from router.web.draw import Way
+
     Asked = Request[Any, Any, Any]
 
 HTML = "text/html"
@@ -39,17 +43,32 @@ ADVICE = {
     413: "the body is too large",
 }
 
+MEANWHILE = (
+    "Nothing that was answered 202 is lost, and what cannot be written down is answered 503, so"
+    " that it is sent again. Look at the database and its disk; `router doctor` says more"
+)
+
 _log = get_logger()
 
 
-def answer(request: Asked, status: int, title: str, advice: str, **headers: str) -> Response[bytes]:
-    """Build an answer in the form that the one who asked reads; `headers` have `_` for `-`."""
+def answer(
+    request: Asked,
+    status: int,
+    title: str,
+    advice: str,
+    way: Way | None = None,
+    **headers: str,
+) -> Response[bytes]:
+    """Build an answer in the form that the one who asked reads.
+
+    `way` is a link on a page for people; `headers` have `_` for `-`.
+    """
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     if "hx-request" in request.headers:
         part = fragment("_refused.html.j2", title=title, advice=advice, login=None)
         return Response(part.encode(), status_code=status, headers=given | ASIDE, media_type=HTML)
     if HTML in request.headers.get("accept", ""):
-        page = error_page(status, title, advice).encode()
+        page = error_page(status, title, advice, way).encode()
         return Response(page, status_code=status, headers=given, media_type=HTML)
     problem = {"type": "about:blank", "title": title, "status": status, "detail": advice}
     body = msgspec.json.encode(problem)
@@ -62,6 +81,13 @@ ASIDE = {"hx-retarget": "#refused", "hx-reswap": "innerHTML"}
 
 def on_bad_request(request: Asked, error: BadRequest) -> Response[bytes]:
     return answer(request, 400, "the request makes no sense", str(error))
+
+
+def on_bad_filter(request: Asked, error: BadFilter) -> Response[bytes]:
+    given = request.query_params.multi_items()
+    left = urlencode([(name, text) for name, text in given if text and name != error.name])
+    way = (f"{request.url.path}{'?' if left else ''}{left}", f"Show it without {error.name}")
+    return answer(request, 400, "this filter makes no sense", str(error), way)
 
 
 def on_conflict(request: Asked, error: Conflict) -> Response[bytes]:
@@ -123,7 +149,11 @@ def on_too_often(request: Asked, error: TooOften) -> Response[bytes]:
 
 def on_unavailable(request: Asked, error: LedgerUnavailable) -> Response[bytes]:
     _log.error("ledger_unavailable", reason=str(error))
-    return answer(request, 503, "the database cannot be used now", str(error), retry_after="5")
+    title, advice = "the database cannot be used now", f"{error}. {MEANWHILE}"
+    query = request.url.query
+    way = (f"{request.url.path}{'?' if query else ''}{query}", "Try again")
+    only = way if request.method == "GET" else None
+    return answer(request, 503, title, advice, only, retry_after="5")
 
 
 def on_http(request: Asked, error: HTTPException) -> Response[bytes]:
@@ -131,7 +161,7 @@ def on_http(request: Asked, error: HTTPException) -> Response[bytes]:
     allowed = (error.headers or {}).get("allow")
     more = {"allow": allowed} if allowed else {}
     title = HTTPStatus(status).phrase.lower()
-    return answer(request, status, title, ADVICE.get(status, ""), **more)
+    return answer(request, status, title, ADVICE.get(status, ""), None, **more)
 
 
 def on_fault(request: Asked, error: Exception) -> Response[bytes]:
@@ -142,6 +172,7 @@ def on_fault(request: Asked, error: Exception) -> Response[bytes]:
 
 
 HANDLERS: dict[Any, Any] = {
+    BadFilter: on_bad_filter,
     BadRequest: on_bad_request,
     Conflict: on_conflict,
     NotThere: on_not_there,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlencode
 
 from router import __version__
@@ -18,9 +18,13 @@ from router.web import show
 from router.web.channel_state import bars, many, rate_in_words
 from router.web.identity import asking
 from router.web.mrkdwn import spans
+from router.web.paint import paint
 
 if TYPE_CHECKING:
     from router.service import Service
+
+Way: TypeAlias = tuple[str, str]
+"""A way on from a page: its address and its words."""
 
 NAVIGATION = (
     ("a", "/", "Activity"),
@@ -67,6 +71,7 @@ _render = page_renderer(
         "grouped": show.grouped,
         "machine": show.machine,
         "many": many,
+        "paint": paint,
         "query": urlencode,
         "rate": rate_in_words,
         "spans": spans,
@@ -117,10 +122,11 @@ def sheet(**given: Any) -> str:
     return _render("sheet.html.j2", {"style": style, **given})
 
 
-def error_page(status: int, title: str, advice: str) -> str:
+def error_page(status: int, title: str, advice: str, way: Way | None = None) -> str:
     """A page that says what went wrong and what to do; it needs nothing of the service."""
     phrase = HTTPStatus(status).phrase
-    return alone("error.html.j2", status=status, phrase=phrase, title=title, advice=advice)
+    given = {"status": status, "phrase": phrase, "title": title, "advice": advice, "way": way}
+    return alone("error.html.j2", **given)
 
 
 def alone(template: str, **given: Any) -> str:

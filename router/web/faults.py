@@ -9,6 +9,14 @@ class Conflict(Exception):
     """The thing is not in a state for it; the text says what it is in."""
 
 
+class BadFilter(BadRequest):
+    """One filter of a list makes no sense; the list may be asked for without it."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(text)
+        self.name = name
+
+
 class NotThere(Exception):
     """There is no such thing; the text says what was looked for."""
 

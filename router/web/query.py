@@ -9,7 +9,7 @@ import msgspec
 from router.duration import read_moment
 from router.ledger import STATES, Filters
 from router.problem import suggest
-from router.web.faults import BadRequest, NotThere
+from router.web.faults import BadFilter, BadRequest, NotThere
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ MOST = 500
 
 
 def read_filters(query: Mapping[str, Any], now: float) -> Filters:
-    """Return the filters in a query; raises BadRequest for one that makes no sense.
+    """Return the filters in a query; raises BadFilter for one that makes no sense.
 
     `since` and `until` are times (ISO 8601) or durations before now (`7d`). An empty value is no
     filter.
@@ -30,14 +30,17 @@ def read_filters(query: Mapping[str, Any], now: float) -> Filters:
     given = {name: str(value) for name, value in query.items() if str(value)}
     for name in given:
         if name not in KNOWN:
-            raise BadRequest(f"there is no filter `{name}`; {suggest(name, KNOWN)}")
+            raise BadFilter(name, f"there is no filter `{name}`; {suggest(name, KNOWN)}")
     state = given.get("state")
     if state is not None and state not in STATES:
-        raise BadRequest(f"`{state}` is not a state; {suggest(state, STATES)}")
+        raise BadFilter("state", f"`{state}` is not a state; {suggest(state, STATES)}")
+    since, until = read_time(given, "since", now), read_time(given, "until", now)
+    if since is not None and until is not None and since >= until:
+        raise BadFilter("until", "`until` is not after `since`: no time lies between them")
     return Filters(
         state=state,
-        since=read_time(given, "since", now),
-        until=read_time(given, "until", now),
+        since=since,
+        until=until,
         before=read_cursor(given),
         limit=read_limit(given),
         **{name: given.get(name) for name in TEXTS},
@@ -71,7 +74,7 @@ def read_time(given: Mapping[str, str], name: str, now: float) -> float | None:
     try:
         return read_moment(text, now)
     except ValueError as error:
-        raise BadRequest(f"`{name}`: {error}") from None
+        raise BadFilter(name, f"`{name}`: {error}") from None
 
 
 def read_cursor(given: Mapping[str, str]) -> int | None:
@@ -94,5 +97,5 @@ def _number(text: str | None, name: str) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and int(text[:18]) > 0):
-        raise BadRequest(f"`{name}` is a whole number above 0")
+        raise BadFilter(name, f"`{name}` is a whole number above 0")
     return int(text[:18])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
+import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -129,7 +132,7 @@ def test_static_files_are_kept_for_ever_by_an_address_that_changes_with_them(
     running: Running,
 ) -> None:
     addresses = set(re.findall(r'"(/static/[^"]+)"', _page(running, "/")))
-    assert len(addresses) == 5
+    assert len(addresses) == 7
     for address in addresses:
         assert "?" in address
         with urllib.request.urlopen(running.url + address, timeout=5) as answer:
@@ -173,6 +176,12 @@ def test_a_filter_of_something_gone_stays_chosen(running: Running) -> None:
     [
         ("/?state=snet", 400, "did you mean <code>sent</code>?"),
         ("/?since=monday", 400, "write a time like"),
+        ("/?since=monday&q=acme", 400, 'href="/?q=acme">Show it without since'),
+        ("/?since=1h&until=2h", 400, "no time lies between them"),
+        ("/?colour=red", 400, "there is no filter <code>colour</code>"),
+        ("/?cursor=-1", 400, "a whole number above 0"),
+        (f"/events/{10**30}", 404, "there is nothing with the id"),
+        ("/events/1/deliveries/999/raw", 404, "event 1 has no delivery 999"),
         ("/events/999", 404, "there is no event 999"),
         ("/nowhere", 404, "the list of events is at /"),
     ],
@@ -190,3 +199,75 @@ def test_the_line_after_sending_again_cannot_be_forged(running: Running) -> None
         page = _page(running, f"/events/1?said={said}")
         assert "is sent again" not in page
         assert "you won" not in page
+
+
+def _live(running: Running, path: str, mark: str = "") -> tuple[int, str, str]:
+    headers = {"HX-Request": "true", "If-None-Match": mark}
+    request = urllib.request.Request(running.url + path, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.status, answer.read().decode(), answer.headers["etag"]
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode(), error.headers["etag"]
+
+
+def test_the_live_part_is_drawn_only_when_something_changed(running: Running) -> None:
+    status, part, mark = _live(running, "/?trigger=case_approved")
+    assert (status, part.count("<tr data-key=")) == (200, 1)
+    assert "<html" not in part
+    assert json.dumps({"If-None-Match": mark}) in html.unescape(part)
+    assert _live(running, "/?trigger=case_approved", mark) == (304, "", mark)
+    assert _live(running, "/?trigger=case_comment", mark)[0] == 200
+
+
+def test_the_last_day_is_drawn_and_told_as_a_table(running: Running) -> None:
+    page = _page(running, "/")
+    words = _words(page)
+    assert re.search(r"Last 24 hours \d+ received \d+ sent 0 held back 1 failed", words)
+    assert page.count("<g><title>") == 24
+    assert page.count('<th scope="row">') == 24
+    assert '<rect class="failed"' in page
+
+
+def test_what_failed_stands_first_until_somebody_takes_care_of_it(running: Running) -> None:
+    assert "Failed, and not sent again" not in _page(running, "/")  # a fallback was told
+
+
+def test_an_event_shows_the_other_events_of_its_case(running: Running) -> None:
+    page = _page(running, "/events/1")
+    assert "The case so far" in page
+    assert 'href="/events/2">case_comment' in page
+
+
+def test_what_carries_a_message_is_shown_without_a_secret(running: Running) -> None:
+    gone = running.deliveries("channel=gone")[0]["id"]
+    text = _page(running, f"/events/1/deliveries/{gone}/raw")
+    assert text.startswith("POST http://127.0.0.1:")
+    assert '"trigger": "case_approved"' in text or '"case_approved"' in text
+    post = running.deliveries("channel=post&trigger=case_approved")[0]["id"]
+    assert "Subject:" in _page(running, f"/events/1/deliveries/{post}/raw")
+
+
+def test_what_waits_is_cancelled_from_its_event(running: Running) -> None:
+    number = running.post({**EVENT, "case_id": 8, "case_user_readable_id": "KYC-8"})[1]["event"]
+    waits = running.deliveries("channel=resting&case=KYC-8")[0]["id"]
+    assert running.request("POST", f"/deliveries/{waits}/cancel", b"", {})[0] == 200
+    page = _page(running, f"/events/{number}?said={waits}")
+    assert "is cancelled: nobody is told" in page
+    status, page = running.request(
+        "POST", f"/deliveries/{waits}/cancel", b"", {"accept": "text/html"}
+    )
+    assert status == 409
+    assert "it is cancelled already" in page
+    gone = running.deliveries("channel=gone")[-1]["id"]
+    assert "is cancelled" not in _page(running, f"/events/1?said={gone}")
+
+
+def test_a_large_body_is_shown_as_far_as_it_is_read(running: Running) -> None:
+    large = {**EVENT, "case_id": 9, "case_user_readable_id": "KYC-9", "note": "y" * 200_000}
+    number = running.post(large)[1]["event"]
+    page = _page(running, f"/events/{number}")
+    assert "bytes is left out here" in page
+    assert page.count("y" * 1000) < 25
+    assert "KYC-9" in _page(running, "/?case=KYC-9")

@@ -81,3 +81,8 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   for (const part of document.querySelectorAll("[data-live]")) htmx.trigger(part, "look");
 });
+// Once it is answered again, what was wrong is over.
+document.body.addEventListener("htmx:afterRequest", (event) => {
+  const ended = event.detail.xhr && event.detail.xhr.status < 400;
+  if (ended && event.target.hasAttribute("data-live")) document.getElementById("refused").replaceChildren();
+});
