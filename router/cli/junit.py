@@ -9,12 +9,12 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from router.rulebook import Tested
+    from router.rulebook import Proved
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit(name: str, tested: Sequence[Tested], broken: str | None) -> str:
+def junit(name: str, tested: Sequence[Proved], broken: str | None) -> str:
     """One suite, named as the rules file; `broken` is the report of rules that cannot be tested."""
     failures = sum(not one.passes for one in tested)
     counts = {

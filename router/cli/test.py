@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from router.problem import Problem
-    from router.rulebook import Built, Tested
+    from router.rulebook import Built, Proved
 
 LOOK_EVERY = 0.3
 """Seconds between two looks at the files with `--watch`."""
@@ -129,7 +129,7 @@ def _run(wanted: _Wanted) -> bool:
     return all(one.passes for one in chosen) and not (wanted.strict and missed)
 
 
-def _tell(tested: Sequence[Tested], found: Built, name: str) -> None:
+def _tell(tested: Sequence[Proved], found: Built, name: str) -> None:
     from router.problem import Problem, show  # noqa: PLC0415 - not for `--help`
 
     failed = [one for one in tested if not one.passes]
@@ -168,7 +168,7 @@ def _nothing(found: Built, name: str) -> str:
     )
 
 
-def _write(wanted: _Wanted, tested: Sequence[Tested], broken: str | None) -> None:
+def _write(wanted: _Wanted, tested: Sequence[Proved], broken: str | None) -> None:
     from router.cli.junit import junit  # noqa: PLC0415 - not for `--help`
 
     if wanted.junit is None:

@@ -5,14 +5,14 @@ from router.rulebook.build import Built, build, rebuild
 from router.rulebook.covers import unreached
 from router.rulebook.files import Files, read_files
 from router.rulebook.prove import prove
-from router.rulebook.rule_test import RuleTest, Tested
+from router.rulebook.rule_test import Proved, RuleTest
 from router.rulebook.schema import schema, schema_text
 
 __all__ = [
     "Built",
     "Files",
+    "Proved",
     "RuleTest",
-    "Tested",
     "Written",
     "as_test",
     "build",

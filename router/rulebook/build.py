@@ -14,7 +14,7 @@ from router.rulebook.check import check
 from router.rulebook.draft import Draft, read_draft
 from router.rulebook.files import OTHERS, TEMPLATES, Files, other_file, template_file
 from router.rulebook.outside import Environment, Nothing
-from router.rulebook.rule_test import RuleTest, Tested
+from router.rulebook.rule_test import Proved, RuleTest
 from router.rules import Channel, Ruleset
 
 InspectChannel = Callable[[Channel], list[str]]
@@ -30,7 +30,7 @@ class Built(msgspec.Struct, frozen=True):
     problems: list[Problem]
     files: dict[str, str]
     tests: tuple[RuleTest, ...] = ()
-    tested: tuple[Tested, ...] = ()
+    tested: tuple[Proved, ...] = ()
 
 
 def build(

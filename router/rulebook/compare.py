@@ -13,8 +13,8 @@ from router.said import Said
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SAME_MOMENT = 0.001
-"""Seconds within which two moments are one: the shortest duration that can be written."""
+SAME_MOMENT = 0.0005
+"""Seconds within which two moments are one: half of the shortest duration that can be written."""
 _ALIGNED = 40_000
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from router.duration import write_duration
 from router.rulebook.compare import Pair, Spoken, misses, side_by_side
-from router.rulebook.rule_test import Expected, RuleTest, Tested
+from router.rulebook.rule_test import Expected, Proved, RuleTest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ class Heard(msgspec.Struct, frozen=True):
     faults: tuple[str, ...]
 
 
-def tell(test: RuleTest, heard: Heard, table: RoutingTable) -> Tested:
+def tell(test: RuleTest, heard: Heard, table: RoutingTable) -> Proved:
     """A test that fails, with all that can be said about it."""
     pairs = side_by_side(test.expect, heard.spoken)
     reasons = [*heard.faults]
@@ -45,7 +45,7 @@ def tell(test: RuleTest, heard: Heard, table: RoutingTable) -> Tested:
             told.append(reason)
         else:
             told += _differences(pair, partial=test.partial)
-    return Tested(test, tuple(told), tuple(_diff(pairs, partial=test.partial)), tuple(reasons))
+    return Proved(test, tuple(told), tuple(_diff(pairs, partial=test.partial)), tuple(reasons))
 
 
 def scalar(value: Any) -> str:

@@ -12,7 +12,7 @@ from router.render import Renderer
 from router.route import RoutingTable
 from router.rulebook.compare import SAME_MOMENT, Spoken, fits
 from router.rulebook.differ import Heard, tell
-from router.rulebook.rule_test import RuleTest, Tested
+from router.rulebook.rule_test import Proved, RuleTest
 from router.said import Fate, Said, words_of
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ class Proof:
         self._renderer = Renderer(ruleset.templates, base_url=BASE_URL)
         self._formats = formats
 
-    def run(self, test: RuleTest) -> Tested:
+    def run(self, test: RuleTest) -> Proved:
         """Run one test."""
         heard = self.hear(test)
         if fits(test.expect, heard.spoken, partial=test.partial) and not heard.faults:
-            return Tested(test)
+            return Proved(test)
         return tell(test, heard, self.table)
 
     def hear(self, test: RuleTest) -> Heard:
@@ -92,7 +92,7 @@ def prove(found: Built, formats: Callable[[Mapping[str, Channel]], Mapping[str, 
     )
 
 
-def _problem(tested: Tested) -> Problem:
+def _problem(tested: Proved) -> Problem:
     test = tested.test
     shown = tested.faults[:4]
     more = len(tested.faults) - len(shown)

@@ -37,7 +37,7 @@ class RuleTest(msgspec.Struct, frozen=True, kw_only=True):
     position: Position
 
 
-class Tested(msgspec.Struct, frozen=True):
+class Proved(msgspec.Struct, frozen=True):
     """A test that was run. It passes if there are no `faults`: sentences for people.
 
     `diff` shows what was expected and what was said as a unified diff, a line each; `reasons` say
