@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import socket
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from router import __version__
 from router.accept import Receipt, accept
 from router.access import Access
 from router.in_force import Loaded, Rules
-from router.ledger import LedgerUnavailable, open_ledger
+from router.ledger import LedgerUnavailable, Process, open_ledger
 from router.log import get_logger
 from router.metrics import Metrics
 from router.worker import Worker
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from router.identity import Deed, Identity
@@ -92,6 +94,7 @@ class Service:
         self._tell(loaded)
         if loaded.outcome == "changed":
             await asyncio.to_thread(self._end_removed)
+            await asyncio.to_thread(self._present)
             self.worker.wake()
         return loaded
 
@@ -127,6 +130,7 @@ class Service:
         self.ledger.start(None if self.role == "receive" else self.worker)
         self._tell(self.rules.last)
         self._end_removed()
+        self._present()
         if self.role != "receive":
             self.worker.start()
 
@@ -185,6 +189,22 @@ class Service:
             # An editor may be in the middle of writing: what is seen twice is whole.
             await asyncio.sleep(LOOK)
             await self.reload()
+
+    def _present(self) -> None:
+        """Tell the other processes who this is, and by which rules it goes."""
+        process = Process(
+            slot=self.ledger.slot,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            role=self.role,
+            version=__version__,
+            started_at=self.started_at,
+            ruleset=self.rules.current.ruleset.hash,
+        )
+        try:
+            self.ledger.desk.present(process)
+        except LedgerUnavailable as error:
+            _log.error("ledger_unavailable", what="this process", reason=str(error))
 
     def _end_removed(self) -> None:
         """Fail what waits for channels that are gone; cancel what rules that are gone would say."""

@@ -6,7 +6,7 @@ from router.ledger.ledger import Ledger
 from router.ledger.look import Looked, look
 from router.ledger.opening import open_ledger
 from router.ledger.orders import Hands
-from router.ledger.overview import MOST, Timer, TimerFilters, Unheard, Waiting
+from router.ledger.overview import MOST, Gathering, Timer, TimerFilters, Unheard, Waiting
 from router.ledger.people import People
 from router.ledger.people_shapes import AuditFilters, AuditRow, Cancelled, Session, Token
 from router.ledger.rulesets import Load
@@ -51,6 +51,7 @@ __all__ = [
     "EventRow",
     "Filters",
     "Fired",
+    "Gathering",
     "Hands",
     "InHand",
     "LaneRow",

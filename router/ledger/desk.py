@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from router.ledger.engine import Engine
     from router.ledger.facts import Database, Process
-    from router.ledger.overview import Timer, TimerFilters, Unheard, Waiting
+    from router.ledger.overview import Gathering, Timer, TimerFilters, Unheard, Waiting
     from router.ledger.rulesets import Load
     from router.ledger.tallies import Kind, Tally
 
@@ -67,6 +67,10 @@ class Desk:
     def timer_ids(self, filters: TimerFilters, most: int) -> list[int]:
         """The same, their ids only."""
         return self._read(lambda c: overview.find_timers(c, filters, most))
+
+    def digests(self, limit: int) -> list[Gathering]:
+        """What is being collected, what closes first at the front."""
+        return self._read(lambda c: overview.list_digests(c, limit))
 
     def unheard(self, limit: int) -> list[Unheard]:
         """The latest events that no rule spoke about."""

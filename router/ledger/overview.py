@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 MOST = 10_000
 """Deliveries that are counted of a channel; of more it is said that they are more."""
-WINDOW = 20_000
-"""Timers that a narrowed list looks through for what fits."""
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -52,6 +50,16 @@ class TimerFilters(msgspec.Struct, frozen=True, kw_only=True):
     case: str | None = None
     after: tuple[float, int] | None = None
     limit: int = 50
+
+
+class Gathering(msgspec.Struct, frozen=True):
+    """Messages that are being collected for a digest, which closes at a moment."""
+
+    rule: str
+    channel: str
+    closes: float
+    number: int
+    first_event: int
 
 
 class Unheard(msgspec.Struct, frozen=True):
@@ -98,6 +106,25 @@ def find_timers(connection: sa.Connection, filters: TimerFilters, most: int) -> 
         .limit(most)
     )
     return list(connection.execute(query).scalars())
+
+
+def list_digests(connection: sa.Connection, limit: int) -> list[Gathering]:
+    """What is being collected, what closes first at the front (of the first MOST deliveries)."""
+    listed = (
+        sa.select(deliveries)
+        .where(PENDING, deliveries.c.digest.is_not(None), deliveries.c.carried_by.is_(None))
+        .limit(MOST)
+        .subquery()
+    )
+    of = listed.c
+    closes = sa.func.min(of.due_at)
+    query = (
+        sa.select(of.rule, of.channel, closes, sa.func.count(), sa.func.min(of.event_id))
+        .group_by(of.digest, of.rule, of.channel)
+        .order_by(closes, of.rule, of.channel)
+        .limit(limit)
+    )
+    return [Gathering(*row) for row in connection.execute(query)]
 
 
 def list_unheard(connection: sa.Connection, limit: int) -> list[Unheard]:

@@ -7,12 +7,19 @@ from typing import Any
 
 from router.condition import (
     Absent,
+    AllOf,
+    Always,
+    AnyOf,
     Compare,
+    Condition,
     Contains,
     Equals,
     Every,
+    Field,
     Glob,
+    If,
     NoElement,
+    Not,
     NotTest,
     OneOf,
     Regex,
@@ -80,3 +87,29 @@ def say(field: str, actual: str, test: Test, *, holds: bool) -> str:
             return f'{field} is `{actual}`, which does not contain "{text}"'
         case _:
             return f"{field} is `{actual}`, which does not meet: {wanted}"
+
+
+def describe_condition(condition: Condition) -> str:
+    """A condition as a clause: ``trigger is `case_created` and process_key is like kyc_*``."""
+    match condition:
+        case Always():
+            return "anything happens"
+        case Field(path=path, test=Equals() | Absent() as test):
+            return f"{path} is `{describe(test)}`"
+        case Field(path=path, test=NotTest(test=Equals() | Absent() as test)):
+            return f"{path} is not `{describe(test)}`"
+        case Field(path=path, test=test):
+            return f"{path} is {describe(test)}"
+        case AllOf(parts=parts):
+            return " and ".join(_clause(part) for part in parts)
+        case AnyOf(parts=parts):
+            return " or ".join(_clause(part) for part in parts)
+        case Not(part=part):
+            return f"not ({describe_condition(part)})"
+        case If(source=source):
+            return f"`{source}`"
+
+
+def _clause(part: Condition) -> str:
+    words = describe_condition(part)
+    return f"({words})" if isinstance(part, AllOf | AnyOf) else words

@@ -126,30 +126,6 @@ async def cancel(request: Request[Any, Any, Any]) -> Json:
     return Response({"delivery": number, "state": "cancelled", "reason": answer.reason})
 
 
-@get("/api/rules")
-async def list_rules(request: Request[Any, Any, Any]) -> Json:
-    """The rules in force, in their order, and what is wrong with those on disk, if anything."""
-    service = _service(request)
-    ruleset = service.rules.current.ruleset
-    last = service.rules.last
-    items = [
-        {
-            "name": rule.name,
-            "enabled": rule.enabled,
-            "otherwise": rule.when is None,
-            "stop": rule.stop,
-            "channels": [target.channel for target in rule.targets],
-            "template": rule.template,
-            "severity": rule.severity,
-            "line": rule.position.line if rule.position else None,
-            "file": rule.position.file if rule.position else None,
-        }
-        for rule in ruleset.rules
-    ]
-    broken = last.report(service.settings.rules) if last.outcome == "broken" else None
-    return Response({"ruleset": ruleset.hash, "items": items, "next": None, "broken": broken})
-
-
 @post("/api/reload", status_code=200)
 async def reload(request: Request[Any, Any, Any]) -> Json:
     """Read the rules again: 200 if they are in force, 422 with every problem if they are broken."""
@@ -227,7 +203,6 @@ HANDLERS = [
     get_delivery,
     resend,
     cancel,
-    list_rules,
     reload,
     make_preview,
 ]

@@ -16,6 +16,9 @@ from router.web.login import HANDLERS as LOGIN
 from router.web.mutes import HANDLERS as MUTES
 from router.web.pages import page_handlers
 from router.web.receiver import PREFIX, receive_event
+from router.web.rules import HANDLERS as RULES
+from router.web.status import HANDLERS as STATUS
+from router.web.timers import HANDLERS as TIMERS
 from router.web.trail import HANDLERS as TRAIL
 
 if TYPE_CHECKING:
@@ -29,6 +32,9 @@ ROUTES: list[HTTPRouteHandler] = [
     *(livez, readyz, metrics),
     *API,
     *CHANNELS,
+    *RULES,
+    *TIMERS,
+    *STATUS,
     *MUTES,
     *LOGIN,
     *TRAIL,
