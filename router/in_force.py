@@ -18,7 +18,7 @@ from router.ledger import LedgerUnavailable
 from router.problem import Position, Problem, report
 from router.render import ONCE, Occasion, Renderer
 from router.route import RoutingTable
-from router.rulebook import Files, build, prove, read_files, rebuild
+from router.rulebook import Files, RuleTest, build, prove, read_files, rebuild
 from router.rules import Rule
 
 if TYPE_CHECKING:
@@ -35,12 +35,13 @@ REMEMBERED = 16
 
 
 class InForce(msgspec.Struct, frozen=True):
-    """One ruleset and all that is made from it."""
+    """One ruleset and all that is made from it; its `tests` have passed."""
 
     ruleset: Ruleset
     table: RoutingTable
     renderer: Renderer
     gateway: Gateway
+    tests: tuple[RuleTest, ...] = ()
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -165,7 +166,7 @@ class Rules:
                 return self.last
             same = self._current is not None and self._current.ruleset.hash == found.ruleset.hash
             try:
-                new = self._make(found.ruleset)
+                new = self._make(found.ruleset, found.tests)
             except ChannelError as error:
                 problem = Problem(Position(self._settings.rules, 1, 1), str(error))
                 self.last = Loaded("broken", (*found.problems, problem), found.files)
@@ -204,7 +205,7 @@ class Rules:
                 self._remember(hash_, found)
             return found
 
-    def _make(self, ruleset: Ruleset) -> InForce:
+    def _make(self, ruleset: Ruleset, tests: tuple[RuleTest, ...]) -> InForce:
         self._redactor.add(ruleset.secrets())
         gateway = Gateway(
             ruleset.channels,
@@ -213,7 +214,7 @@ class Rules:
             redactor=self._redactor,
         )
         renderer = Renderer(ruleset.templates, base_url=self._settings.base_url)
-        return InForce(ruleset, RoutingTable(ruleset), renderer, gateway)
+        return InForce(ruleset, RoutingTable(ruleset), renderer, gateway, tests)
 
     def _swap(self, new: InForce) -> None:
         old, self._current = self._current, new

@@ -13,6 +13,7 @@ from router.view import iso
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from router.in_force import InForce
     from router.problem import Position
     from router.rules import Rule, Ruleset
 
@@ -31,27 +32,50 @@ SHOWS: dict[Show, str] = {
 
 
 class RuleState(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule: a word, how many events it matched in DAYS days, when the last one was."""
+    """One rule: a word, how many events it matched in DAYS days, when the last one was.
+
+    `tests` are the names of those that expect it to speak; all of them pass.
+    """
 
     rule: Rule
     word: Word
     number: int
     last: float | None
     mute: Mute | None
+    tests: tuple[str, ...]
 
     @property
-    def channels(self) -> tuple[str, ...]:
-        """The channels it tells, those of its escalations last."""
+    def channels(self) -> dict[str, str]:
+        """The channels it tells, and the word for those that it tells only in an escalation."""
+        first = {target.channel: "" for target in self.rule.targets}
         later = (target for step in self.rule.escalate for target in step.targets)
-        return tuple(dict.fromkeys(target.channel for target in (*self.rule.targets, *later)))
+        return {**dict.fromkeys((target.channel for target in later), "escalation"), **first}
 
 
 def rule_states(
-    ruleset: Ruleset, matched: Mapping[str, Tally], mutes: Sequence[Mute]
+    force: InForce, matched: Mapping[str, Tally], mutes: Sequence[Mute]
 ) -> list[RuleState]:
     """Every rule's state, in the order of the file."""
     silent = {mute.name: mute for mute in mutes if mute.kind == "rule"}
-    return [_state(rule, matched.get(rule.name), silent.get(rule.name)) for rule in ruleset.rules]
+    tests: dict[str, list[str]] = {}
+    for test in force.tests:
+        for name in dict.fromkeys(expected.rule for expected in test.expect):
+            tests.setdefault(name, []).append(test.name)
+    states = []
+    for rule in force.ruleset.rules:
+        mute = silent.get(rule.name)
+        found = matched.get(rule.name)
+        states.append(
+            RuleState(
+                rule=rule,
+                word=_word(rule, found, mute),
+                number=0 if found is None else found.number,
+                last=None if found is None else found.last,
+                mute=mute,
+                tests=tuple(tests.get(rule.name, ())),
+            )
+        )
+    return states
 
 
 def narrow(states: Sequence[RuleState], show: Show, text: str) -> list[RuleState]:
@@ -108,6 +132,15 @@ def graph_of_some(ruleset: Ruleset, states: Sequence[RuleState]) -> Graph:
     return graph_of(some)
 
 
+def sources_heard(graph: Graph) -> dict[str, list[str]]:
+    """The sources that each rule of a graph may hear."""
+    heard: dict[str, list[str]] = {}
+    for link in graph.links:
+        if link.start.kind == "source":
+            heard.setdefault(link.end.name, []).append(link.start.name)
+    return heard
+
+
 def rule_view(state: RuleState) -> dict[str, Any]:
     """A rule as the API tells it."""
     rule = state.rule
@@ -124,19 +157,17 @@ def rule_view(state: RuleState) -> dict[str, Any]:
         "state": state.word,
         "matched_30d": state.number,
         "last_matched": None if state.last is None else iso(state.last),
+        "tests": list(state.tests),
         "muted_until": None if state.mute is None else iso(state.mute.until),
     }
 
 
-def _state(rule: Rule, matched: Tally | None, mute: Mute | None) -> RuleState:
-    number = 0 if matched is None else matched.number
-    word: Word = "matched" if number else "never matched"
-    if mute is not None:
-        word = "muted"
+def _word(rule: Rule, matched: Tally | None, mute: Mute | None) -> Word:
     if not rule.enabled:
-        word = "parked"
-    last = None if matched is None else matched.last
-    return RuleState(rule=rule, word=word, number=number, last=last, mute=mute)
+        return "parked"
+    if mute is not None:
+        return "muted"
+    return "never matched" if matched is None else "matched"
 
 
 def _names(state: RuleState) -> tuple[str, ...]:

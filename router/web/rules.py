@@ -20,6 +20,7 @@ from router.web.rule_state import (
     rule_states,
     rule_view,
     source_of,
+    sources_heard,
 )
 
 if TYPE_CHECKING:
@@ -52,12 +53,15 @@ async def rules(request: Asked) -> Html:
         fitting = narrow(states, show, text)
         ruleset = service.rules.current.ruleset
         shown = fitting[begin : begin + LIMIT]
+        graph = graph_of_some(ruleset, shown)
         return page(
             "rules.html.j2",
             service,
             states=shown,
             sources=[source_of(state.rule.position, ruleset.files) for state in shown],
-            graph=svg(graph_of_some(ruleset, shown)) if shown else "",
+            graph=svg(graph) if shown else "",
+            heard=sources_heard(graph) if len(ruleset.sources) > 1 else None,
+            tested=len(service.rules.current.tests),
             total=len(states),
             fitting=len(fitting),
             begin=begin,
@@ -93,7 +97,7 @@ HANDLERS = [rules, list_rules]
 def _states(service: Service) -> list[RuleState]:
     ledger, now = service.ledger, service.now()
     matched = ledger.desk.totals("matched", now - DAYS * DAY)
-    return rule_states(service.rules.current.ruleset, matched, ledger.mutes())
+    return rule_states(service.rules.current, matched, ledger.mutes())
 
 
 def _counts(states: Sequence[RuleState]) -> dict[str, int]:

@@ -71,7 +71,7 @@ def _difference(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Line
 
 def _value(name: str, value: object) -> str:
     if isinstance(value, Secret):
-        return "set (a secret)"
+        return "see above" if name == "database_url" else "set (a secret)"
     if value is None or value == ():
         return "not set"
     if isinstance(value, bool):
