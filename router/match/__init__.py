@@ -1,7 +1,7 @@
 """Matching: a condition's answer for an event. `Index` is fast, `evaluate` says why."""
 
+from router.match.describe import describe, describe_condition, show_value
 from router.match.evaluate import Expressions, evaluate, holds, tests_of
-from router.match.evaluate import Expressions, evaluate, tests_of
 from router.match.fields import find, meets
 from router.match.index import Index, Matches
 from router.match.pattern import compile_glob, compile_regex, witnesses
