@@ -102,19 +102,17 @@ def _show(coverage: Coverage, since: float, took: float) -> None:
 
 
 def _table(found: list[tuple[Kind, Seen]], first: str, second: str, last: str) -> None:
-    from rich.markup import escape  # noqa: PLC0415 - not for `--help`
-
-    from router.cli.lists import new_table, print_table  # noqa: PLC0415
+    from router.cli.table import Table  # noqa: PLC0415 - not for `--help`
 
     columns = [first, *([second] if second else []), "source", "trigger", "process", "state"]
-    made = new_table(*columns, "transition", "last", last)
+    made = Table(*columns, "transition", "last", last)
     now = time.time()
     for kind, seen in found[:SHOWN]:
         numbers = [f"{seen.number:,}"] if not second else [f"{seen.silent:,}", f"{seen.number:,}"]
-        names = [escape(part) if part is not None else "-" for part in kind]
+        names = [part if part is not None else "-" for part in kind]
         ago = show_duration(max(0.0, now - seen.last)) + " ago"
-        made.add_row(*numbers, *names, ago, escape(_rules(seen)))
-    print_table(made)
+        made.add_row(*numbers, *names, ago, _rules(seen))
+    made.show()
     if len(found) > SHOWN:
         click.echo(f"and {len(found) - SHOWN:,} more; --json tells all")
 

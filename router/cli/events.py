@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from router.cli.edge import echo_json, open_ledger_now, settings_now
-from router.cli.lists import filters_of, list_options, show_events
+from router.cli.lists import explain_nothing, filters_of, list_options, show_events, show_more
 
 
 @click.command()
@@ -18,13 +18,20 @@ def command(*, as_json: bool, **given: str | int | None) -> None:
       router events --case KYC-0042
       router events --since 1d --json
     """
-    from router.view import event_view  # noqa: PLC0415 - not for `--help`
+    import msgspec  # noqa: PLC0415 - not for `--help`
+
+    from router.view import event_view  # noqa: PLC0415
 
     filters = filters_of(given)
-    ledger = open_ledger_now(settings_now())
-    rows = ledger.events(filters)
-    ledger.close()
+    settings = settings_now()
+    ledger = open_ledger_now(settings)
+    rows = ledger.events(msgspec.structs.replace(filters, limit=filters.limit + 1))
+    shown = rows[: filters.limit]
     if as_json:
-        echo_json([event_view(row) for row in rows])
+        echo_json([event_view(row) for row in shown])
+    elif shown:
+        show_events(shown)
+        show_more(filters.limit, rows)
     else:
-        show_events(rows)
+        explain_nothing("events", filters, ledger, settings)
+    ledger.close()

@@ -12,9 +12,13 @@ from router.cli.lists import show_mutes
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--for", "length", help="How long: 30m, 2h, 1d12h.")
-@click.option("--reason", help="Why; it stands on everything it silences.")
-@click.option("--kind", help="rule, channel, case or source, where NAME is of two things.")
+@click.option("--for", "length", metavar="TIME", help="How long: 30m, 2h, 1d12h; at most a year.")
+@click.option("--reason", metavar="TEXT", help="Why; it stands on everything it silences.")
+@click.option(
+    "--kind",
+    metavar="KIND",
+    help="rule, channel, case or source: for a NAME of two things, or a case without a digit.",
+)
 @click.option("--ended", is_flag=True, help="List ended ones as well.")
 def command(
     name: str | None, length: str | None, reason: str | None, kind: str | None, *, ended: bool
@@ -54,7 +58,8 @@ def command(
             now=now,
         )
     except ValueError as error:
-        fail(str(error), 2)
+        hint = "" if kind else "; --kind says which"
+        fail(f"{error}{hint if 'say' in str(error) else ''}", 2)
     note_deed(ledger, "mute", f"{mute.kind} {mute.name}", f"for {length}: {mute.reason}")
     ledger.close()
     click.echo(

@@ -3,57 +3,157 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from typing import TYPE_CHECKING
 
 import click
 
 from router.cli.edge import fail, load_rules, note_deed, open_ledger_now, settings_now
-from router.cli.lists import filter_options, filters_of, show_deliveries
+from router.cli.lists import explain_nothing, filter_options, filters_of, show_deliveries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from router.ledger import DeliveryRow, Filters, Ledger, Resent
+
+PAGE = 500
+SHOWN = 20
+"""Deliveries that are shown one by one; of more, a count by rule and channel."""
 
 
 @click.command()
-@click.argument("ids", nargs=-1, type=int)
+@click.argument("ids", nargs=-1, type=click.IntRange(1, 2**63 - 1))
 @filter_options
-@click.option("--fresh", is_flag=True, help="Render the words again, under the rules on disk.")
+@click.option(
+    "--fresh", is_flag=True, help="Make the words again, by the rules and templates on disk."
+)
 @click.option("--dry-run", is_flag=True, help="Only say which would be sent.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask before sending what the filters find.")
 def command(
-    ids: tuple[int, ...], *, fresh: bool, dry_run: bool, yes: bool, **given: str | int | None
+    ids: tuple[int, ...], *, fresh: bool, dry_run: bool, yes: bool, **given: str | None
 ) -> None:
     """Send deliveries again: those with these IDS, or all that the filters find.
 
-    Each becomes a new delivery, linked to the old one; the running service sends it.
+    Each becomes a new delivery, linked to the old one; the running service sends it. A digest is
+    sent again as one message. Filters leave out what still waits, and what was sent again before.
 
     \b
     Example:
       router resend 17
       router resend --state failed --since 1d --dry-run
+      router resend --state failed --channel compliance --fresh
     """
-    narrowed = any(value is not None for name, value in given.items() if name != "limit")
+    narrowed = any(value is not None for value in given.values())
     if bool(ids) == narrowed:
         fail("name deliveries by their ids, or narrow them by filters like --state failed", 2)
+    if given["state"] == "pending":
+        fail("what is pending still waits to be sent; `router explain EVENT` says until when", 2)
     settings = settings_now()
     ledger = open_ledger_now(settings)
     if narrowed:
-        rows = [row for row in ledger.deliveries(filters_of(given)) if row.state != "pending"]
-        show_deliveries(rows)
-        ids = tuple(row.id for row in rows)
+        filters = filters_of(given)
+        ids = _chosen(ledger, filters)
+        if not ids:
+            explain_nothing("deliveries to send again", filters, ledger, settings)
+    told = f"{len(ids)} message{'s' * (len(ids) != 1)}"
     if dry_run or not ids:
-        click.echo(f"{len(ids)} would be sent again")
+        click.echo(f"{told} would be sent again")
         return
-    if narrowed and not yes and not click.confirm(f"send {len(ids)} again?"):
+    if narrowed and not yes and not _agreed(told):
+        click.echo("nothing was sent")
         return
+    answers = _resend(ledger, ids, fresh=fresh)
+    _note(ledger, answers, given, fresh=fresh)
+    ledger.close()
+    _show_answers(answers)
+
+
+def _chosen(ledger: Ledger, filters: Filters) -> tuple[int, ...]:
+    """One delivery for each message to be sent, after saying what they are."""
+    chosen: dict[int, int] = {}
+    shown: list[DeliveryRow] = []
+    counts: Counter[tuple[str, str, str]] = Counter()
+    before = 0
+    for rows in _pages(ledger, filters):
+        again = ledger.resent({row.event_id for row in rows})
+        for row in rows:
+            if row.state == "pending":
+                continue
+            if row.id in again:
+                before += 1
+                continue
+            # What went as one message goes as one again.
+            chosen.setdefault(row.carried_by or row.id, row.id)
+            counts[row.state, row.rule, row.channel] += 1
+            shown += [row] if len(shown) <= SHOWN else []
+    if 0 < len(shown) <= SHOWN:
+        show_deliveries(shown)
+    elif shown:
+        _show_counts(counts)
+    if before:
+        some = f"{before} more {'were' if before > 1 else 'was'} sent again before"
+        click.echo(f"{some}, and left out; name them by their ids to send them once more")
+    return tuple(chosen.values())
+
+
+def _pages(ledger: Ledger, filters: Filters) -> Iterator[Sequence[DeliveryRow]]:
+    """All that the filters find, page by page."""
+    import msgspec  # noqa: PLC0415 - not for `--help`
+
+    here = msgspec.structs.replace(filters, limit=PAGE)
+    while rows := ledger.deliveries(here):
+        yield rows
+        here = msgspec.structs.replace(here, before=rows[-1].id)
+
+
+def _show_counts(counts: Counter[tuple[str, str, str]]) -> None:
+    from router.cli.table import Table  # noqa: PLC0415 - not for `--help`
+
+    table = Table("deliveries", "state", "channel", "rule")
+    for (state, rule, channel), number in counts.most_common():
+        table.add_row(f"{number:,}", state, channel, rule)
+    table.show()
+
+
+def _agreed(told: str) -> bool:
+    if not sys.stdin.isatty():
+        fail(f"{told} would be sent again; say --yes to send without being asked", 2)
+    return click.confirm(f"send {told} again?")
+
+
+def _resend(ledger: Ledger, ids: Sequence[int], *, fresh: bool) -> list[Resent]:
     under = None
     if fresh:
-        ruleset = load_rules(settings)
+        ruleset = load_rules(settings_now())
         under = ruleset.hash
         ledger.keep_ruleset(ruleset.hash, ruleset.files)
-    answers = ledger.resend(ids, fresh_under=under)
-    for answer in answers:
-        if answer.new is not None:
-            detail = f"as {answer.new}{', fresh words' if fresh else ''}"
-            note_deed(ledger, "resend", f"delivery {answer.delivery}", detail)
-    ledger.close()
-    for answer in answers:
+    answers: list[Resent] = []
+    for start in range(0, len(ids), PAGE):
+        answers += ledger.resend(ids[start : start + PAGE], fresh_under=under)
+    return answers
+
+
+def _note(
+    ledger: Ledger, answers: Sequence[Resent], given: Mapping[str, str | None], *, fresh: bool
+) -> None:
+    """Let the audit log say who sent what again."""
+    sent = [answer for answer in answers if answer.new is not None]
+    words = ["fresh words"] if fresh else []
+    if len(sent) > SHOWN:
+        words += [f"--{name} {value}" for name, value in given.items() if value is not None]
+        note_deed(ledger, "resend", f"{len(sent)} messages", ", ".join(words))
+        return
+    for answer in sent:
+        detail = ", ".join([f"as {answer.new}", *words])
+        note_deed(ledger, "resend", f"delivery {answer.delivery}", detail)
+
+
+def _show_answers(answers: Sequence[Resent]) -> None:
+    refused = [answer for answer in answers if answer.new is None]
+    sent = len(answers) - len(refused)
+    for answer in answers if len(answers) <= SHOWN else refused:
         click.echo(f"delivery {answer.delivery}: {answer.reason}")
-    if any(answer.new is None for answer in answers):
+    if len(answers) > SHOWN:
+        click.echo(f"{sent:,} sent again; `router deliveries` shows what becomes of them")
+    if refused:
         sys.exit(1)

@@ -244,7 +244,8 @@ _TAKE = {
     "due_at": ":due_at",
     "owner": ":owner",
     "unsure": "CASE WHEN owner IS NULL THEN unsure ELSE attempt END",
-    "carried_by": "coalesce(deliveries.carried_by, :carried_by)",
+    # What is sent again together names its first; a mute may have taken that one out since.
+    "carried_by": "coalesce(:carried_by, deliveries.carried_by)",
     # What it is tried for is counted from the first attempt.
     "moment": "CASE WHEN attempt = 0 THEN :moment ELSE deliveries.moment END",
 }

@@ -23,14 +23,14 @@ from router.ledger.own import note_seen, tell_own
 from router.ledger.people import People
 from router.ledger.purge import Purged, forget, purge
 from router.ledger.record import give_back, release
-from router.ledger.resend import resend
+from router.ledger.resend import resend, resent_among
 from router.ledger.rulesets import keep_ruleset
 from router.ledger.shapes import LedgerUnavailable
 from router.ledger.slots import Slots
 from router.ledger.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import sqlalchemy as sa
 
@@ -232,6 +232,10 @@ class Ledger:
 
     def deliveries(self, filters: Filters) -> list[DeliveryRow]:
         return list(self._read(lambda c: read.list_deliveries(c, filters)).rows)
+
+    def resent(self, event_ids: Collection[int]) -> dict[int, str]:
+        """Which deliveries of these events were sent again: the state of what was made last."""
+        return self._read(lambda c: resent_among(c, self._engine, event_ids))
 
     def with_attempts(self, found: Sequence[DeliveryRow]) -> tuple[DeliveryRow, ...]:
         return self._read(lambda c: read.with_attempts(c, found))

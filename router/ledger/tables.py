@@ -211,6 +211,7 @@ class NewDelivery(msgspec.Struct, kw_only=True):
     fallback_of: int | None = None
     step: int = 0
     digest: str | None = None
+    carried_by: int | None = None
     held: int = 0
 
     def row(self) -> tuple[Any, ...]:
@@ -239,6 +240,6 @@ class NewDelivery(msgspec.Struct, kw_only=True):
             self.fallback_of,
             self.step,
             self.digest,
-            None,
+            self.carried_by,
             self.held,
         )

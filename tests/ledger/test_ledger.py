@@ -14,8 +14,9 @@ from hands import Clock, Hands
 from router.event import Event, decode
 from router.ledger import Draft, Filters, InHand, Ledger, LedgerError, Tried, open_ledger
 from router.message import Message, Outcome
+from router.rules import Rate
 from router.secret import Secret
-from router.timing import Planned
+from router.timing import Batch, Planned, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -299,6 +300,51 @@ def test_the_first_of_a_case_can_be_cancelled_before_it_is_claimed(
     first = min(row.id for row in ledger.deliveries(Filters()))
     assert ledger.cancel([first], author="anna")[0].done
     assert [one.id for one in claim(ledger, hands)] == [first + 1]
+
+
+def collected(case: int) -> Draft:
+    made = draft(case)
+    terms = Terms(digest=Batch("digest\x1fk", 1_010.0))
+    return msgspec.structs.replace(made, planned=(Planned("rule", "c", terms=terms),))
+
+
+@pytest.mark.parametrize("fresh", [None, "new"], ids=["the stored words", "fresh words"])
+def test_a_digest_is_sent_again_as_one_message(
+    ledger: Ledger, hands: Hands, clock: Clock, fresh: str | None
+) -> None:
+    accept(ledger, collected(1), collected(2), collected(3), draft(4, "other"))
+    clock.now = 1_020.0
+    (digest,) = claim(ledger, hands)
+    assert len(digest.listed) == 3
+    assert ledger.resend([digest.id])[0].reason == "it still waits to be sent"
+    record(ledger, digest, "failed")
+    second, third = (one.id for one in digest.listed[1:])
+    first, other = ledger.resend([third, second], fresh_under=fresh)
+    assert first.reason.endswith(", one message with all 3 that it lists")
+    (again,) = claim(ledger, hands)
+    assert [one.event.case_id for one in again.listed] == ["1", "2", "3"]
+    assert (again.message is None, again.digest) == (fresh is not None, "digest\x1fk")
+    assert {first.new, other.new} < {one.id for one in again.listed}
+    record(ledger, again)
+    rows = [row for row in ledger.deliveries(Filters()) if row.resend_of is not None]
+    assert {(row.state, row.carried_by) for row in rows} == {("sent", again.id)}
+    assert {row.resend_of for row in rows} == {one.id for one in digest.listed}
+    assert ledger.resent({one.event.id for one in digest.listed}) == dict.fromkeys(
+        (one.id for one in digest.listed), "sent"
+    )
+
+
+def test_what_was_gathered_for_want_of_a_rate_is_sent_again_together(
+    ledger: Ledger, hands: Hands
+) -> None:
+    accept(ledger, *(draft(case) for case in range(6)))
+    hands.pace = Rate(10.0, 1, gather=True)
+    (gathered,) = claim(ledger, hands)
+    record(ledger, gathered, "failed")
+    hands.pace = None
+    ledger.resend([gathered.id])
+    (again,) = claim(ledger, hands)
+    assert (len(again.listed), again.digest) == (6, None)
 
 
 def test_the_thread_that_a_far_end_named_first_is_kept(ledger: Ledger, hands: Hands) -> None:
