@@ -54,6 +54,10 @@ class Glance:
         told to a fallback."""
         return self._read(lambda c: _unsettled(c, since, most))
 
+    def sent_again(self, ids: Sequence[int], since: float) -> set[int]:
+        """Those of these deliveries that were sent again since a moment."""
+        return self._read(lambda c: _sent_again(c, ids, since))
+
     def of_case(self, row: EventRow, most: int) -> Listing[EventRow]:
         """The events of the same case from the same source, around one, newest first."""
         return self._read(lambda c: _of_case(c, row, most))
@@ -88,6 +92,16 @@ def _unsettled(connection: sa.Connection, since: float, most: int) -> list[Deliv
     settled = {one for row in connection.execute(later) for one in row}
     left = sorted((row.id for row in failed if row.id not in settled), reverse=True)
     return deliveries_among(connection, left[:most])
+
+
+def _sent_again(connection: sa.Connection, ids: Sequence[int], since: float) -> set[int]:
+    theirs = sa.select(deliveries.c.event_id).where(deliveries.c.id.in_(ids))
+    query = sa.select(deliveries.c.resend_of).where(
+        deliveries.c.event_id.in_(theirs),
+        deliveries.c.resend_of.in_(ids),
+        deliveries.c.created_at >= since,
+    )
+    return set(connection.execute(query).scalars())
 
 
 def _of_case(connection: sa.Connection, row: EventRow, most: int) -> Listing[EventRow]:

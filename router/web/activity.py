@@ -13,14 +13,13 @@ from litestar.response import Redirect
 from router.web import bar
 from router.web.draw import fragment, page
 from router.web.identity import audit
-from router.web.query import read_filters
+from router.web.query import FILTERS, read_filters
 from router.web.show import address, case_facts, notices
 
 if TYPE_CHECKING:
     from router.ledger import Filters
     from router.service import Service
 
-FILTERS = ("q", "state", "channel", "rule", "trigger", "source", "case", "since", "until")
 DAY = 86400.0
 UNSETTLED = 5
 """So many failed deliveries that nobody took care of stand above all others."""

@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Request, Response, get
 
 from router.web.activity import activity, post_sample
+from router.web.deliveries import deliveries, do_many, plan_many
 from router.web.draw import STATIC
 from router.web.event import event, mail, raw
 from router.web.faults import NotThere
@@ -24,7 +25,8 @@ _TYPES = {
 
 def page_handlers() -> list[Any]:
     """Everything that answers a browser."""
-    return [activity, post_sample, event, mail, raw, resend, cancel, static]
+    events = [activity, post_sample, event, mail, raw]
+    return [*events, deliveries, plan_many, do_many, resend, cancel, static]
 
 
 @get("/static/{name:str}", opt=ANYONE)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from litestar import Request
 
 TEXTS = ("channel", "rule", "case", "trigger", "source", "q")
-KNOWN = frozenset({*TEXTS, "state", "since", "until", "limit", "cursor"})
+FILTERS = ("state", *TEXTS, "since", "until")
+"""What a list can be narrowed by, in the order of its address."""
+KNOWN = frozenset({*FILTERS, "limit", "cursor"})
 MOST = 500
 
 

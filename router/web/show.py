@@ -182,7 +182,7 @@ def query(path: str, given: Mapping[str, object]) -> str:
     return f"{path}?{urlencode(kept)}" if kept else path
 
 
-def address(given: Mapping[str, object], **changed: object) -> str:
-    """The address of the list with these filters, some of them changed; empty ones left out."""
+def address(given: Mapping[str, object], path: str = "/", **changed: object) -> str:
+    """The address of a list with these filters, some of them changed; empty ones left out."""
     kept = {name: value for name, value in {**given, **changed}.items() if value}
-    return f"/?{urlencode(kept)}" if kept else "/"
+    return f"{path}?{urlencode(kept)}" if kept else path
