@@ -18,11 +18,10 @@ from router.ledger.tables import (
     meta,
 )
 from router.ledger.tallies import Counts, count_accepted
-from router.ledger.turns import Pair, lock_cases, promote, waiting
+from router.ledger.turns import FOLLOWS, Pair, free, lock_cases, promote, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
 
     import sqlalchemy as sa
 
@@ -33,7 +32,6 @@ LEASE = 300.0
 """Seconds a claim holds: longer than the longest wait in hand and the longest send together."""
 
 
-FOLLOWS = "an earlier message of the same case comes first"
 NOT_YET = "its time has not come yet"
 
 
@@ -99,9 +97,9 @@ class _Batch:
         self._candidates: list[Candidate] = []
         self._places: list[tuple[Draft, Planned]] = []
         self.freed: set[Pair] = set()
-        keys = {d.event.case_key for d in drafts if d.planned or d.cancels} - {None}
-        lock_cases(connection, engine, keys)
-        self._waiting: list[Any] = waiting(connection, engine, keys)  # type: ignore[arg-type]
+        lock_cases(connection, engine, {d.event.case_key for d in drafts if d.planned or d.cancels})
+        told = {draft.event.case_key for draft in drafts if draft.planned}
+        self._blocked = taken(connection, engine, {key for key in told if key is not None})
         count = sum(len(draft.planned) for draft in drafts)
         new = iter(engine.next_ids(connection, "deliveries", count))
         self._ends: list[tuple[int, Draft, int]] = []
@@ -135,26 +133,30 @@ class _Batch:
             self._candidates.append(Candidate(row, event, planned.terms))
 
     def cancel(self) -> None:
-        """Take back what waits and is not to be said any more, of before and of this batch."""
-        rows: list[Row] = []
-        for event_id, draft, before in self._ends:
-            event = draft.event
+        """Take back what waits and is not to be said any more, of before and of this batch.
+
+        Where that was next, what waits behind it is let forward once the new ones are there.
+        """
+        ends = [(event_id, d, n) for event_id, d, n in self._ends if d.event.case_key is not None]
+        if not ends:
+            return
+        keys = {str(draft.event.case_key) for _, draft, _ in ends}
+        waiting = free(self._connection, keys, {r for _, draft, _ in ends for r in draft.cancels})
+        rows: dict[int, Row] = {}
+        for event_id, draft, before in ends:
             reason = f"event {event_id} met its `unless`"
-            if event.case_key is None:
-                continue
-            for old in self._waiting:
-                if old.free and old.case_key == event.case_key and old.rule in draft.cancels:
-                    rows.append((old.id, reason, self._now))
+            case_key, rules = draft.event.case_key, draft.cancels
+            for old in waiting:
+                if old.case_key == case_key and old.rule in rules and old.id not in rows:
+                    rows[old.id] = (old.id, reason, self._now)
                     if old.turn == NEXT:
                         self.freed.add((old.channel, old.case_key))
             for new in self.rows[:before]:
-                if new.case_key == event.case_key and new.rule in draft.cancels:
+                if new.case_key == case_key and new.rule in rules:
                     new.state, new.reason = "cancelled", reason
-        self._engine.update(
-            self._connection, deliveries, _CANCEL, ("id", "reason", "ended_at"), _FREE, rows
-        )
-        gone = {row[0] for row in rows}
-        self._waiting = [old for old in self._waiting if old.id not in gone]
+        columns = ("id", "reason", "ended_at")
+        gone = list(rows.values())
+        self._engine.update(self._connection, deliveries, _CANCEL, columns, _FREE, gone)
 
     def ask(self) -> None:
         """Pass what is due now through the gate; what is to be said again gets its reminder."""
@@ -171,7 +173,7 @@ class _Batch:
 
     def give_turns(self) -> None:
         """Put what is due now behind what waits of its case."""
-        blocked = {(old.channel, old.case_key) for old in self._waiting if old.turn > LATER}
+        blocked = self._blocked
         for row in self.rows:
             if row.state != "pending" or row.turn == LATER or row.case_key is None:
                 continue

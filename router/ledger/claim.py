@@ -76,7 +76,7 @@ def claim(
         return Claim(
             (), more=False, next_due=_sooner(connection, channel, free_at(rate, lane.next_at))
         )
-    found = units(connection, channel, rate=rate, may=may, now=now, trial=trial)
+    found = units(connection, channel, rate=rate, may=may, now=now, trial=trial, probe=lane.probe)
     found = _speakable(connection, engine, found, slot, now)
     next_at = lane.next_at
     if rate is not None and found:

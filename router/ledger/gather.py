@@ -37,19 +37,20 @@ def units(
     may: int,
     now: float,
     trial: bool,
+    probe: int | None,
 ) -> list[Unit]:
     """What is to be said next on a channel: `may` messages at most.
 
-    On `trial` (the channel has been failing) what was tried most comes first: it probes, and the
-    others keep their attempts.
+    On `trial` (the channel has been failing) the delivery that failed last comes first: it
+    probes, and the others keep their attempts.
     """
-    if rate is not None and rate.gather and not trial:
+    if rate is not None and rate.gather and not trial and _may_gather(connection, channel, now):
         rows = _overflow(connection, channel, rate, now)
         if rows:
             return [Unit(rows, together=True)]
     found: list[Unit] = []
     done: set[int] = set()
-    for row in _next(connection, channel, may, now, trial=trial):
+    for row in _next(connection, channel, may, now, probe=probe if trial else None):
         if row.id in done:
             continue
         unit = _unit(connection, row, now)
@@ -73,19 +74,29 @@ def _unit(connection: sa.Connection, row: Any, now: float) -> Unit:
 
 
 def _next(
-    connection: sa.Connection, channel: str, may: int, now: float, *, trial: bool
+    connection: sa.Connection, channel: str, may: int, now: float, *, probe: int | None
 ) -> Sequence[Any]:
-    order: list[Any] = [deliveries.c.due_at, deliveries.c.id]
-    if trial:
-        order.insert(0, deliveries.c.attempt.desc())
     query = (
         sa.select(deliveries)
         .where(WAITS_FIRST, deliveries.c.channel == channel, deliveries.c.due_at <= now)
-        .order_by(*order)
-        .limit(may)
         .with_for_update(skip_locked=True)
     )
-    return connection.execute(query).all()
+    if probe is not None:
+        found = connection.execute(query.where(deliveries.c.id == probe)).all()
+        if found:
+            return found
+    order = deliveries.c.due_at, deliveries.c.id
+    return connection.execute(query.order_by(*order).limit(may)).all()
+
+
+def _may_gather(connection: sa.Connection, channel: str, now: float) -> bool:
+    """Whether what has waited longest has no words of its own yet.
+
+    What was tried before goes as it was, when its turn comes: neither may it lend its words to
+    others, nor wait for ever behind what is gathered.
+    """
+    first = _next(connection, channel, 1, now, probe=None)
+    return bool(first) and first[0].message_id is None and first[0].carried_by is None
 
 
 def _overflow(connection: sa.Connection, channel: str, rate: Rate, now: float) -> list[Any]:
@@ -109,8 +120,9 @@ def _waiting_together(connection: sa.Connection, channel: str, now: float) -> li
     index, and not the whole queue sorted.
     """
     rows: list[Any] = []
+    fresh = deliveries.c.message_id.is_(None)
     for turn in (WAITS_FIRST, WAITS_BEHIND):
-        rows += _due(connection, now, turn, deliveries.c.channel == channel)
+        rows += _due(connection, now, turn, deliveries.c.channel == channel, fresh)
     return _unblocked(connection, channel, sorted(rows, key=lambda row: row.id)[:CARRY])
 
 

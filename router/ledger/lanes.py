@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from router.ledger.shapes import LaneRow, Pause
-from router.ledger.tables import QUEUED, deliveries, lanes
+from router.ledger.tables import WAITS_FIRST, deliveries, lanes
 from router.ledger.turns import in_list
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TRIP = 3
 """Passing failures in a row after which a channel rests."""
 LONGEST_REST = 3600.0
-_FRESH = (0.0, 0, None, 0.0, *[None] * 6)
+_FRESH = (0.0, 0, None, 0.0, *[None] * 7)
 """A lane of which nothing is known, in the order of the table's columns."""
 
 
@@ -112,10 +112,10 @@ def probing(connection: sa.Connection, channel: str, now: float) -> bool:
     held = (
         sa.select(deliveries.c.id)
         .where(
-            QUEUED,
+            WAITS_FIRST,  # of what is in hand, something always is
             deliveries.c.channel == channel,
-            deliveries.c.owner.is_not(None),
             deliveries.c.due_at > now,
+            deliveries.c.owner.is_not(None),
         )
         .limit(1)
     )
@@ -144,14 +144,14 @@ def note(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> N
         # What the far end asks for holds at once, for all that is for it.
         rests_until = again if last.outcome.retry_after else 0.0
         head = (channel, 0.0, len(failed), failed[0].at)
-        detail = last.outcome.detail
-        rows.append((*head, rests_until, detail, detail, last.at, None, None, None))
+        detail, probe = last.outcome.detail, last.delivery.id
+        rows.append((*head, rests_until, detail, detail, last.at, None, None, None, probe))
         trips.append((channel, again))
     engine.insert(connection, lanes, rows, _FAILS)
     # A refusal for good says nothing of the channel's health, and is to be seen all the same.
     ended = {t.delivery.channel: t for t in tried if t.outcome.kind == "failed"}
     told = [
-        (channel, 0.0, 0, None, 0.0, None, t.outcome.detail, t.at, None, None, None)
+        (channel, 0.0, 0, None, 0.0, None, t.outcome.detail, t.at, None, None, None, None)
         for channel, t in sorted(ended.items())
     ]
     engine.insert(connection, lanes, told, _TELLS)
@@ -162,7 +162,7 @@ def note(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> N
 _FAILS = (
     "ON CONFLICT (channel) DO UPDATE SET failures = lanes.failures + excluded.failures,"
     " failing_since = coalesce(lanes.failing_since, excluded.failing_since),"
-    " rests_until = excluded.rests_until, error = excluded.error,"
+    " rests_until = excluded.rests_until, error = excluded.error, probe = excluded.probe,"
     " last_error = excluded.last_error, last_error_at = excluded.last_error_at"
 )
 _TELLS = (
@@ -186,4 +186,5 @@ def _lane(row: Any) -> LaneRow:
         row.last_error,
         row.last_error_at,
         pause,
+        row.probe,
     )

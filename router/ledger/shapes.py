@@ -143,7 +143,8 @@ class Pause(msgspec.Struct, frozen=True):
 class LaneRow(msgspec.Struct, frozen=True):
     """What is known of a channel: whether it fails, since when, and until when it rests.
 
-    `error` is what it fails with now; `last_error` is kept when it does well again.
+    `error` is what it fails with now; `last_error` is kept when it does well again. `probe` is the
+    delivery that failed last.
     """
 
     channel: str
@@ -155,6 +156,7 @@ class LaneRow(msgspec.Struct, frozen=True):
     last_error: str | None = None
     last_error_at: float | None = None
     pause: Pause | None = None
+    probe: int | None = None
 
 
 MuteKind = Literal["rule", "channel", "case", "source"]

@@ -98,7 +98,9 @@ deliveries = sa.Table(
     sa.Index("deliveries_once", "event_id", "rule", "channel", "copy", unique=True),
     _pending("deliveries_due", "channel", "turn", "due_at", "id"),
     _pending("deliveries_later", "due_at", "id", where=" AND turn = 0"),
-    _pending("deliveries_case", "case_key", "channel", "id", where=" AND case_key IS NOT NULL"),
+    _pending(
+        "deliveries_case", "case_key", "turn", "channel", "id", where=" AND case_key IS NOT NULL"
+    ),
     _pending("deliveries_digest", "digest", where=" AND digest IS NOT NULL"),
     _part("deliveries_carried", "carried_by", where="carried_by IS NOT NULL"),
     _part("deliveries_failed", "id", where="state = 'failed'"),
@@ -113,8 +115,9 @@ FAILED = deliveries.c.state == sa.text("'failed'")
 UNSAID: sa.ColumnElement[bool] = sa.literal_column("deliveries.state").in_(
     [sa.literal_column("'cancelled'"), sa.literal_column("'suppressed'")]
 )
-QUEUED = sa.and_(PENDING, deliveries.c.turn > sa.text("0"))
-"""Its moment has come."""
+_COME: list[sa.ColumnElement[int]] = [sa.literal_column(str(BEHIND)), sa.literal_column(str(NEXT))]
+QUEUED = sa.and_(PENDING, deliveries.c.turn.in_(_COME))
+"""Its moment has come. (Two values and no range: so what stands after it in an index counts.)"""
 WAITS_FIRST = sa.and_(PENDING, deliveries.c.turn == sa.text(str(NEXT)))
 WAITS_BEHIND = sa.and_(PENDING, deliveries.c.turn == sa.text(str(BEHIND)))
 WAITS_LATER = sa.and_(PENDING, deliveries.c.turn == sa.text(str(LATER)))
@@ -161,6 +164,7 @@ lanes = sa.Table(
     sa.Column("paused_at", sa.Double),
     sa.Column("paused_by", sa.Text),
     sa.Column("pause_reason", sa.Text),
+    sa.Column("probe", Id, comment="the delivery that failed last: it tries whether it is over"),
 )
 
 memory = sa.Table(

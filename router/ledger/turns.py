@@ -9,17 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from router.ledger.tables import BEHIND, NEXT, deliveries
+import sqlalchemy as sa
+
+from router.ledger.tables import BEHIND, NEXT, PENDING, deliveries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    import sqlalchemy as sa
+    from collections.abc import Collection, Iterable, Sequence
 
     from router.ledger.engine import Engine
 
 Pair = tuple[str, str]
 """A channel and a case."""
+
+FOLLOWS = "an earlier message of the same case comes first"
 
 
 def lock_cases(connection: sa.Connection, engine: Engine, keys: Collection[str | None]) -> None:
@@ -34,19 +36,28 @@ def lock_cases(connection: sa.Connection, engine: Engine, keys: Collection[str |
         connection.exec_driver_sql(sql, ([key - 2**31 for key in wanted],)).all()
 
 
-def waiting(connection: sa.Connection, engine: Engine, keys: Collection[str]) -> list[Any]:
-    """Every pending delivery of these cases: id, channel, case_key, rule, turn, free.
-
-    `free` is whether it can still be cancelled: nobody has it in hand or has put it in a message
-    with others.
-    """
+def taken(connection: sa.Connection, engine: Engine, keys: Collection[str]) -> set[Pair]:
+    """On which channels a delivery of these cases is next: what is new stands behind it."""
     if not keys:
-        return []
-    sql = (
-        "SELECT id, channel, case_key, rule, turn, owner IS NULL AND carried_by IS NULL AS free"
-        " FROM deliveries WHERE state = 'pending' AND case_key "
+        return set()
+    sql = "SELECT channel, case_key FROM deliveries WHERE state = 'pending' AND turn = 2"
+    return {(row[0], row[1]) for row in in_list(connection, engine, f"{sql} AND case_key", keys)}
+
+
+def free(connection: sa.Connection, keys: Collection[str], rules: Collection[str]) -> Sequence[Any]:
+    """What these rules have waiting about these cases, and can still be cancelled.
+
+    Nobody has it in hand, or has put it in a message with others.
+    """
+    columns = deliveries.c.id, deliveries.c.channel, deliveries.c.case_key, deliveries.c.rule
+    query = sa.select(*columns, deliveries.c.turn).where(
+        PENDING,
+        deliveries.c.case_key.in_(keys),
+        deliveries.c.rule.in_(rules),
+        deliveries.c.owner.is_(None),
+        deliveries.c.carried_by.is_(None),
     )
-    return list(in_list(connection, engine, sql, keys))
+    return connection.execute(query).all()
 
 
 def in_list(
@@ -66,17 +77,10 @@ def in_list(
 
 def promote(connection: sa.Connection, engine: Engine, pairs: Collection[Pair]) -> set[str]:
     """Let the first that is left of each case be next; returns the channels where one is."""
-    cases = {case_key for _, case_key in pairs}
-    if not cases:
-        return set()
-    sql = "SELECT DISTINCT channel, case_key FROM deliveries WHERE state = 'pending' AND turn = 1"
-    sql += " AND case_key "
-    behind = {(row[0], row[1]) for row in in_list(connection, engine, sql, cases)} & set(pairs)
-    rows = [(channel, case_key) for channel, case_key in sorted(behind)]
-    engine.update(
-        connection, deliveries, {"turn": str(NEXT)}, ("channel", "case_key"), _FIRST, rows
-    )
-    return {channel for channel, _ in behind}
+    rows = _with_one_behind(connection, engine, sorted(pairs))
+    next_ = {"turn": str(NEXT), "reason": f"nullif(reason, '{FOLLOWS}')"}
+    engine.update(connection, deliveries, next_, ("channel", "case_key"), _FIRST, rows)
+    return {channel for channel, _ in rows}
 
 
 def step_back(
@@ -94,9 +98,31 @@ def step_back(
     engine.update(connection, deliveries, {"turn": str(BEHIND)}, columns, where, sorted(fired))
 
 
+def _with_one_behind(
+    connection: sa.Connection, engine: Engine, pairs: Sequence[Pair]
+) -> list[Pair]:
+    behind: list[Pair] = []
+    for start in range(0, len(pairs), 10_000):
+        part = pairs[start : start + 10_000]
+        if engine.sqlite:
+            sql = _BEHIND.format(f"(VALUES {', '.join(['(?, ?)'] * len(part))})")
+            found = connection.exec_driver_sql(sql, tuple(value for pair in part for value in pair))
+        else:
+            sql = _BEHIND.format("(SELECT * FROM unnest(%s::text[], %s::text[]))")
+            columns = tuple(list(column) for column in zip(*part, strict=True))
+            found = connection.exec_driver_sql(sql, columns)
+        behind += [(row[0], row[1]) for row in found]
+    return behind
+
+
+_BEHIND = (
+    "WITH wanted(channel, case_key) AS {} SELECT channel, case_key FROM wanted WHERE EXISTS"
+    " (SELECT 1 FROM deliveries AS d WHERE d.state = 'pending' AND d.turn = 1"
+    " AND d.case_key = wanted.case_key AND d.channel = wanted.channel)"
+)
 _FIRST = (
     "deliveries.id = (SELECT min(first.id) FROM deliveries AS first WHERE first.state = 'pending'"
-    " AND first.case_key = :case_key AND first.channel = :channel AND first.turn > 0)"
+    " AND first.turn = 1 AND first.case_key = :case_key AND first.channel = :channel)"
     " AND NOT EXISTS (SELECT 1 FROM deliveries AS other WHERE other.state = 'pending'"
-    " AND other.case_key = :case_key AND other.channel = :channel AND other.turn = 2)"
+    " AND other.turn = 2 AND other.case_key = :case_key AND other.channel = :channel)"
 )
