@@ -83,6 +83,8 @@ def give_back(
             "due_at": ":due_at",
             "owner": "NULL",
             "reason": "coalesce(:reason, deliveries.reason)",
+            # What was never begun is no message yet: it is gathered afresh.
+            "carried_by": "CASE WHEN deliveries.attempt = 1 THEN NULL ELSE carried_by END",
         },
         ("id", "attempt", "due_at", "reason"),
         "deliveries.id = :id AND deliveries.attempt = :attempt AND state = 'pending'",
