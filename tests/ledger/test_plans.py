@@ -79,21 +79,33 @@ def accepts(connection: sa.Connection, engine: Engine) -> None:
 
 
 def claims_and_records(connection: sa.Connection, engine: Engine) -> None:
-    record(connection, engine, tried(take(connection, engine, "mail", None)))
+    record(connection, engine, tried(take(connection, engine, "mail", None)), slot=0, now=NOW + 1)
 
 
 def gathers_and_records(connection: sa.Connection, engine: Engine) -> None:
-    record(connection, engine, tried(take(connection, engine, "chat", Rate(1.0, 4, gather=True))))
+    record(
+        connection,
+        engine,
+        tried(take(connection, engine, "chat", Rate(1.0, 4, gather=True))),
+        slot=0,
+        now=NOW + 1,
+    )
 
 
 def fails_rests_and_probes(connection: sa.Connection, engine: Engine) -> None:
-    record(connection, engine, tried(take(connection, engine, "mail", None), failed=True))
+    record(
+        connection,
+        engine,
+        tried(take(connection, engine, "mail", None), failed=True),
+        slot=0,
+        now=NOW + 1,
+    )
     take(connection, engine, "mail", None)  # it rests
     claim(connection, engine, channel="mail", rate=None, room=8, slot=0, uid="u", now=NOW + 3)
 
 
 def fires(connection: sa.Connection, engine: Engine) -> None:
-    timers.fire(connection, engine, lambda _event, _planned: Terms(), NOW + 2)
+    timers.fire(connection, engine, lambda _event, _planned: Terms(), slot=0, now=NOW + 2)
 
 
 WORK = [accepts, claims_and_records, gathers_and_records, fails_rests_and_probes, fires]

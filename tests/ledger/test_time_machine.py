@@ -161,7 +161,7 @@ class TimeMachine(RuleBasedStateMachine):
     @rule()
     def fire(self) -> None:
         with self.connection.begin():
-            timers.fire(self.connection, self.engine, TABLE.terms, self.now)
+            timers.fire(self.connection, self.engine, TABLE.terms, slot=0, now=self.now)
 
     @rule(slot=st.integers(0, 1), channel=CHANNELS, room=st.integers(1, 4))
     def claim(self, slot: int, channel: str, room: int) -> None:
@@ -201,7 +201,7 @@ class TimeMachine(RuleBasedStateMachine):
             message=WORDS,
         )
         with self.connection.begin():
-            record(self.connection, self.engine, [tried])
+            record(self.connection, self.engine, [tried], slot=0, now=self.now)
             for row in self._rows():
                 ids = frozenset(part for part, _ in one.parts)
                 if row.id in ids and row.message_id is not None:
