@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from jinja2 import meta
 from jinja2 import nodes as n
 from jinja2.exceptions import TemplateSyntaxError
 
-from router.problem import suggest
+from router.problem import closest, suggest
 from router.render.facts import VARIABLES
 from router.render.faults import TemplateFault, in_words
 from router.render.render import BUILT_IN
@@ -39,13 +40,22 @@ def inspect_source(
         tree = _sandbox.parse(source, name)
         _sandbox.compile(source, name)
     except TemplateSyntaxError as error:
-        return [TemplateFault(name, error.lineno, in_words(error))]
+        return [TemplateFault(name, error.lineno, _with_guess(in_words(error)))]
     except (RecursionError, ValueError):
         return [TemplateFault(name, None, "it is nested too deeply")]
     return [
         *(TemplateFault(name, line, text) for line, text in _references(tree, templates)),
         *(TemplateFault(name, line, text) for line, text in _unknown_names(tree)),
     ]
+
+
+def _with_guess(text: str) -> str:
+    """A fault of a filter or test that is not there, with the one that was probably meant."""
+    found = re.fullmatch(r"no (filter|test) named `(.*)`", text)
+    if found is None:
+        return text
+    guess = closest(found[2], _sandbox.filters if found[1] == "filter" else _sandbox.tests)
+    return f"{text}; did you mean `{guess}`?" if guess else text
 
 
 def used_by(source: str) -> set[str]:

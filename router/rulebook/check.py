@@ -56,10 +56,10 @@ def _channels(draft: Draft, inspect_channel: Callable[[Channel], list[str]]) -> 
 
 def _near(tree: Tree, path: Path, channel: Channel, text: str) -> Position:
     """The value of the key that an inspection's words begin with, or the service's key."""
-    named = text.split("`")[1] if text.count("`") > 1 else ""
-    inside = (*path, channel.service, named)
-    if tree.value(inside) != tree.value(inside[:-1]):
-        return tree.value(inside)
+    at = (*path, channel.service)
+    words = text.split("`")[1::2]
     if channel.service == "url":
-        return tree.within((*path, "url"), named)
-    return tree.key((*path, channel.service))
+        whole = tree.value(at)
+        inside = (tree.within(at, word) for word in sorted(words, key=lambda w: "://" in w))
+        return next((where for where in inside if where != whole), whole)
+    return next((tree.value((*at, w)) for w in words[:1] if tree.has((*at, w))), tree.key(at))

@@ -59,6 +59,8 @@ class WhenReader:
     def read(self, data: Any, path: Path, rule: str) -> Condition | None:
         """The condition at a path of the file; None if it has a problem."""
         self._rule = rule
+        if data != "always" and not isinstance(data, dict):
+            return None  # the shape's check has told it
         return self._when(data, path)
 
     def _tell(self, path: Path, text: str, *notes: str, at_key: bool = False) -> None:

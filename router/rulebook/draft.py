@@ -107,6 +107,7 @@ def _read_rules(draft: Draft, tree: Tree, defaults: Mapping[str, Any]) -> None:
     usual = _text(defaults.get("calendar"))
     if usual is not None and tree is draft.main:
         timing.calendar(usual, ("defaults", "calendar"), "`defaults`")
+    usual = usual if usual in draft.calendars else None
     for number, data in enumerate(given if isinstance(given, list) else []):
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
             continue  # the shape's check has told it

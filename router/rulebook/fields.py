@@ -16,7 +16,7 @@ from router.rulebook.samples import sample
 from router.rulebook.worlds import impossible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from router.rulebook.draft import Draft
     from router.rulebook.tree import Path, Tree
@@ -111,6 +111,7 @@ class _Fields:
                     )
                     note = f"write `{whole}`"
                     yield Problem(self._draft.main.value(at), text, (note,))
+                    continue
                 yield from self._of_name(whole, at, self._draft.main, f"channel `{name}` hides")
 
     def _of_name(self, field: str, path: Path, tree: Tree, does: str) -> Iterator[Problem]:
@@ -119,7 +120,7 @@ class _Fields:
             return
         text = f"{does} `{name}`, which atfinity does not send"
         where = tree.key(path) if path[-1] == field else tree.within(path, name)
-        yield Problem(where, text, (_new(name, KNOWN_FIELDS, "field"),), "warning")
+        yield Problem(where, text, _new(name, KNOWN_FIELDS), "warning")
 
     def _of_values(self, line: Field, path: Path, place: _Place) -> Iterator[Problem]:
         allowed = [str(value) for value in self._known.get(line.path, ())]
@@ -137,8 +138,7 @@ class _Fields:
                 yield Problem(where, told, (suggest(text, self._sources),))
             elif line.path == "trigger" and not allowed and not _among(text, TRIGGERS, like=like):
                 told = f"{place.who} waits for `{text}`, which atfinity does not send"
-                note = _new(text, TRIGGERS, "trigger")
-                yield Problem(where, told, (note,), "warning")
+                yield Problem(where, told, _new(text, TRIGGERS), "warning")
 
     def _of_expression(
         self, line: If, asked: frozenset[str], path: Path, place: _Place
@@ -179,10 +179,11 @@ def _none_carries(triggers: frozenset[str], field: str) -> str:
     return f"{told} events carry no `{field}`"
 
 
-def _new(name: str, known: Any, what: str) -> str:
+def _new(name: str, known: Collection[str]) -> tuple[str, ...]:
     note = suggest(name, known)
-    declared = f"if a newer atfinity does, name the {what} under `known:`"
-    return note if note.startswith("did") else f"{declared}; {note}"
+    if note.startswith("did"):
+        return (note,)
+    return note, "if a newer atfinity sends it, name it under `known:`"
 
 
 def _among(text: str, known: Any, *, like: bool) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from glob import escape
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -73,7 +74,9 @@ def _others(path: str, text: str, problems: list[Problem]) -> dict[str, str]:
     found: dict[str, str] = {}
     for where, name in holiday_files(tree.data):
         file = Path(path).parent / name
-        if not file.is_file():
+        if _leads_out(name):
+            problems.append(Problem(tree.value(where), f"`{name}` is not beside this file", (_IN,)))
+        elif not _matching(Path(path).parent, escape(name)):
             fault = f"there is no file `{name}`; it is looked for beside this one"
             problems.append(Problem(tree.value(where), fault))
         elif (read := _read(file, name, problems)) is not None:
@@ -87,16 +90,37 @@ def _included(path: str, text: str, problems: list[Problem]) -> list[str]:
     folder = Path(path).parent
     found: list[str] = []
     for number, pattern in enumerate(given if isinstance(given, list) else []):
-        if not isinstance(pattern, str) or not pattern or pattern.startswith("/"):
+        where = tree.value(("include", number))
+        if not isinstance(pattern, str) or not pattern:
             continue  # the shape's check tells it
-        names = sorted(str(one) for one in folder.glob(pattern) if one.is_file())
-        names = [name for name in names if name != path and name not in found]
+        if _leads_out(pattern):
+            problems.append(Problem(where, f"`{pattern}` is not beside this file", (_IN,)))
+            continue
+        names = [name for name in _matching(folder, pattern) if name != path]
         names = [name for name in names if not name.endswith(TESTS)]  # they are read as tests
-        if not names and not any(c in pattern for c in "*?["):
-            where = tree.value(("include", number))
+        if not names and any(c in pattern for c in "*?["):
+            fault = f"no file is like `{pattern}`; nothing is included"
+            problems.append(Problem(where, fault, (), "warning"))
+        elif not names:
             problems.append(Problem(where, f"there is no file `{pattern}`"))
-        found += names
+        found += [name for name in names if name not in found]
     return found
+
+
+_IN = "name it as it is seen from the folder of this file, without `..`"
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a name leads out of the folder it is looked for in."""
+    return PurePath(name).is_absolute() or ".." in PurePath(name).parts
+
+
+def _matching(folder: Path, pattern: str) -> list[str]:
+    """The files of a folder that are like a pattern, in the order of their names."""
+    try:
+        return sorted(str(one) for one in folder.glob(pattern) if one.is_file())
+    except (ValueError, OSError, NotImplementedError):
+        return []  # a pattern that no file can be like
 
 
 def _tests(rules: Iterable[str], problems: list[Problem]) -> dict[str, str]:

@@ -24,6 +24,7 @@ MOST_ALIKE = 50
 class _Speaking(NamedTuple):
     """A rule that may speak, and where it stands."""
 
+    number: int
     rule: Rule
     when: Condition
     weighed: Weighed
@@ -38,8 +39,8 @@ class _Speaking(NamedTuple):
 def hidden(rules: Sequence[tuple[Rule, Tree, Path]]) -> Iterator[Problem]:
     """Rules that an earlier one stops or repeats, and an `otherwise` that nothing is left for."""
     speaking = [
-        _Speaking(rule, rule.when, Weighed(rule.when), triggers_of(rule.when), tree, path)
-        for rule, tree, path in rules
+        _Speaking(n, rule, rule.when, Weighed(rule.when), triggers_of(rule.when), tree, path)
+        for n, (rule, tree, path) in enumerate(rules)
         if rule.enabled and rule.when is not None
     ]
     yield from _stopped(speaking)
@@ -69,7 +70,8 @@ def _in_the_way(stopping: Sequence[list[_Speaking]], later: Weighed) -> list[str
     for earlier in min(stopping, key=len, default=[]):
         if later.within(earlier.when):
             return [earlier.rule.name]
-    some = list({one.rule.name: one for several in stopping for one in several}.values())
+    found = {one.number: one for several in stopping for one in several}
+    some = [found[number] for number in sorted(found)]
     if not 1 < len(some) <= MOST_TOGETHER or not _together(some, later):
         return []
     for one in list(some):  # leave out those without which it is still never reached

@@ -50,7 +50,10 @@ class RuleShape(Shape):
     )
 
     name: Name = key(
-        "a text", "what people call it; no two rules share one", ..., examples=["KYC approved"]
+        "a text of 120 characters at most",
+        "what people call it; no two rules share one",
+        ...,
+        examples=["KYC approved"],
     )
     description: StrictStr = key(
         "a text", "what it is for", examples=["The desk files the case when it hears of it."]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from router.problem import Problem, suggest
+from router.problem import Problem, closest, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,6 +148,10 @@ def _circle(draft: Draft, start: str) -> list[str]:
 
 def _unused(draft: Draft) -> Iterator[Problem]:
     named = {str(item.channel) for item in notified(draft)}
+    named |= {str(m) for _, _, members in _given_groups(draft) for m in members}
+    # What was probably meant is not told to be unused as well.
+    names = (*draft.declared, *draft.groups)
+    named |= {closest(name, names) or "" for name in named.difference(names)}
     told = {m for _, name, members in _given_groups(draft) if name in named for m in members}
     told |= named | {channel.fallback for channel in draft.channels.values()}
     for name in draft.channels:
@@ -158,7 +162,8 @@ def _unused(draft: Draft) -> Iterator[Problem]:
         if name not in named:
             where = tree.key(("groups", name))
             yield Problem(where, f"group `{name}` is used by no rule", (), "warning")
+    meant = {closest(name, draft.calendars) for name in draft.used_calendars - set(draft.calendars)}
     for name in draft.calendars:
-        if name not in draft.used_calendars:
+        if name not in {*draft.used_calendars, *meant}:
             where = draft.main.key(("calendars", name))
             yield Problem(where, f"calendar `{name}` is used by nothing", (), "warning")

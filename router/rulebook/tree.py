@@ -58,6 +58,10 @@ class Tree:
             path = path[:-1]
         return self._values.get(path, Position(self.file, 1, 1))
 
+    def has(self, path: Path) -> bool:
+        """Whether something stands there."""
+        return path in self._values
+
     def key(self, path: Path) -> Position:
         """Where the key of a value stands."""
         return self._keys.get(path) or self.value(path)
@@ -98,6 +102,8 @@ def parse(text: str, file: str) -> Tree:
             tree.data = _Reader(tree).read(nodes[0], (), 0)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if _yaml_words(error).endswith(_OPENED) and error.context_mark:
+            mark = error.context_mark  # what was never closed, not where that was noticed
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         lines = text.splitlines()
         indent = lines[line - 1][:column] if line <= len(lines) else ""
@@ -110,7 +116,8 @@ def parse(text: str, file: str) -> Tree:
         tree.tell(Position(file, 1, 1), "this is not YAML")
     except _TooMuch as error:
         tree.data = None
-        tree.tell(Position(file, 1, 1), str(error))
+        where, words = error.args
+        tree.tell(where, words)
     except RecursionError:
         tree.data = None
         tree.tell(Position(file, 1, 1), "the file is nested too deeply")
@@ -132,7 +139,7 @@ def _documents(text: str) -> list[Any]:
 
 
 class _TooMuch(Exception):
-    pass
+    """What is more than a rules file may hold: where, and in which words."""
 
 
 class _Reader:
@@ -149,14 +156,17 @@ class _Reader:
         tree = self._tree
         self._count += 1
         if depth > DEEPEST:
-            raise _TooMuch(f"the file is nested more than {DEEPEST} deep")
+            raise _TooMuch(_position(tree.file, node), f"this is nested more than {DEEPEST} deep")
         if id(node) in self._open:
-            raise _TooMuch("an alias stands inside what it names")
+            raise _TooMuch(_position(tree.file, node), "an alias stands inside what it names")
         if id(node) in self._seen:
             self._aliased += 1
         self._seen.add(id(node))
         if self._aliased > MOST_ALIASED or self._count > MOST_VALUES:
-            raise _TooMuch("the file unfolds into too many values (aliases of aliases?)")
+            words = "the file unfolds into too many values: aliases of aliases, of this one too"
+            if self._aliased <= MOST_ALIASED:
+                words = f"the file holds more than {MOST_VALUES} values; split it with `include`"
+            raise _TooMuch(_position(tree.file, node), words)
         tree._values[path] = _position(tree.file, node)  # noqa: SLF001 - the tree is ours to fill
         tree.spans[path] = (node.start_mark.index, node.end_mark.index)
         if node.tag.startswith("!") or "python" in node.tag:
@@ -225,6 +235,9 @@ def _position(file: str, node: yaml.Node) -> Position:
     return Position(file, start.line + 1, start.column + 1, max(1, length))
 
 
+_OPENED = "is not closed", "is missing"
+
+
 def _yaml_words(error: yaml.MarkedYAMLError) -> str:
     problem = str(error.problem or "")
     if "undefined alias" in problem:
@@ -233,7 +246,7 @@ def _yaml_words(error: yaml.MarkedYAMLError) -> str:
         return "this anchor stands twice"
     if "mapping values are not allowed" in problem:
         return "a colon stands where no key can be; check the indentation, or quote the text"
-    if "expected <block end>" in problem or "did not find expected key" in problem:
+    if any(w in problem for w in ("expected <block end>", "expected key", "'-' indicator")):
         return "the indentation does not fit the lines above"
     if "found unexpected end of stream" in problem:
         return "a quote is not closed"

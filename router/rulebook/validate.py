@@ -11,6 +11,7 @@ from router.problem import suggest
 from router.rulebook.shape import (
     DefaultsShape,
     IncludedShape,
+    RulebookShape,
     RuleShape,
 )
 from router.rulebook.shape_channels import (
@@ -118,6 +119,10 @@ def _unknown(tree: Tree, shape: type[BaseModel], path: Path) -> None:
     model = _model(shape, path[:-1])
     name = str(path[-1])
     subject = _subject(tree, path[:-1], model)
+    if len(path) == 1 and model is IncludedShape and name in RulebookShape.model_fields:
+        text = f"`{name}` stands in the main rules file only"
+        tree.tell(tree.key(path), text, f"an included file holds {_listed(IncludedShape)}")
+        return
     known = [field.alias or key for key, field in model.model_fields.items()]
     where = f" in {subject}" if len(path) > 1 else ""
     tree.tell(tree.key(path), f"unknown key `{name}`{where}", suggest(name, known))
@@ -153,14 +158,16 @@ def _subject(tree: Tree, path: Path, model: type[BaseModel]) -> str:
         for part in path:
             data = data[part]
         name = data.get("name") if isinstance(data, dict) else None
-        return (
-            f"{noun} `{name}`"
-            if isinstance(name, str)
-            else f"the {noun} in line {tree.value(path).line}"
-        )
+        if not isinstance(name, str):
+            return f"the {noun} in line {tree.value(path).line}"
+        return f"{noun} `{name if len(name) <= 60 else name[:59] + chr(0x2026)}`"
     if noun in ("channel", "source", "calendar"):
         return f"{noun} `{path[-1]}`"
     return f"{noun} of channel `{path[1]}`" if path[0] == "channels" and len(path) > 2 else noun
+
+
+def _listed(model: type[BaseModel]) -> str:
+    return ", ".join(f"`{name}`" for name in model.model_fields)
 
 
 def _expects(model: type[BaseModel], name: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from router.event import NULLABLE_FIELDS, TRIGGERS
 from router.message import Format
-from router.problem import Position, Problem, suggest
+from router.problem import Position, Problem, closest, suggest
 from router.render import BUILT_IN, ONCE, Occasion, Renderer, TemplateFault
 from router.render.check import inspect, inspect_source, used_by
 from router.render.family import SUFFIXES, families
@@ -93,6 +93,7 @@ def _inline(rule: Rule, tree: Tree, path: Path) -> Iterator[Problem]:
 
 def _unused(draft: Draft, ruleset: Ruleset) -> Iterator[Problem]:
     used = {name for _, _, name, _ in _names(draft)}
+    used |= {closest(name, families(ruleset.templates)) or "" for name in used}
     referenced = {name for source in ruleset.templates.values() for name in used_by(source)}
     told = set()
     for name in ruleset.templates:
