@@ -113,6 +113,17 @@ def test_the_readmes_problem_is_the_one_that_check_tells() -> None:
     assert any(golden.startswith(block.strip()) for block in blocks(PAGES[0], "text"))
 
 
+def test_the_difference_that_is_shown_is_the_one_that_is_told() -> None:
+    page = ROOT / "docs" / "testing.md"
+    tests = [built(whole(block)).tested for block in blocks(page, "yaml")]
+    assert [len(tested) for tested in tests] == [2, 2, 2]
+    (block,) = (b for b in blocks(page, "yaml") if "a case that nobody moves" in b)
+    (failed, _) = built(whole(block.replace("at: 4d", "at: 5d"))).tested
+    shown = next(b for b in blocks(page, "text") if "+++ said" in b)
+    assert all(f"    {line}\n" in shown for line in failed.diff)
+    assert f"test `{failed.test.name}` fails" in shown
+
+
 def test_every_command_and_setting_that_is_named_exists() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     for name, rest in re.findall(r"(?:`|^)router ([a-z][a-z-]+)([^`\n#]*)", text, re.MULTILINE):

@@ -73,7 +73,8 @@ def _then(row: EventRow, written: Written) -> list[str]:
             then.setdefault((delivery.rule, delivery.channel), delivery)
     remarks = []
     for (rule, channel), delivery in then.items():
-        if (rule, channel) not in written.expects:
+        expected = (rule, channel) in written.expects
+        if not expected or delivery.state in {"suppressed", "cancelled", "failed"}:
             why = f": {delivery.reason}" if delivery.reason else ""
             remarks.append(f"when it came, `{rule}` to `{channel}` was {delivery.state}{why}")
     for rule, channel in dict.fromkeys(written.expects):

@@ -49,8 +49,8 @@ def built(files: Files, tests: str = "") -> Built:
     return prove(found, formats)
 
 
-PLAIN = built(SHIPPED)
 OWN = Files("rules.yaml", {"rules.yaml": HEAD + RULES}, {})
+PLAIN = {files.name: built(files) for files in (SHIPPED, OWN)}
 
 
 def posted(fields: dict[str, Any], source: str = "atfinity") -> Event:
@@ -58,7 +58,7 @@ def posted(fields: dict[str, Any], source: str = "atfinity") -> Event:
 
 
 def written(event: Event, files: Files) -> str:
-    plain = built(files)
+    plain = PLAIN[files.name]
     ruleset = plain.ruleset
     assert ruleset is not None, plain.problems
     text = as_test(event, "a name: with signs", ruleset, formats(ruleset.channels)).text

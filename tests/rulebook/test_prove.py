@@ -16,6 +16,8 @@ from router.rulebook import Built, Files, Proved, RuleTest, build, prove, read_f
 from router.rulebook.compare import fits, side_by_side
 from router.rulebook.prove import Proof
 from router.rulebook.rule_test import Expected
+from router.rulebook.tests import Known, read_tests
+from router.rulebook.tree import parse
 
 ROOT = Path(__file__).parent.parent.parent
 HEAD = """version: 1
@@ -425,15 +427,10 @@ def rehearsed(proof: Proof, drawn: list[tuple[int, dict[str, Any]]]) -> RuleTest
         f"      - {{ at: {at}m, event: {msgspec.json.encode(event).decode()} }}"
         for at, event in sorted(drawn, key=lambda one: one[0])
     ]
-    text = "  - name: drawn\n    expect: []\n    steps:\n" + "\n".join(lines) + "\n"
-    found = build(
-        Files("rules.yaml", {"rules.yaml": f"{HEAD}{RULES}tests:\n{text}"}, {}),
-        environment={},
-        read_file=str,
-        inspect_channel=inspect,
-        outbound="capture",
-    )
-    (test,) = found.tests
+    text = "tests:\n  - name: drawn\n    expect: []\n    steps:\n" + "\n".join(lines)
+    known = Known(["atfinity"], {}, [], {})
+    tests = read_tests([parse(text, "rules.yaml")], known)
+    (test,) = tests
     expect = tuple(
         Expected(
             rule=one.said.rule,
@@ -460,7 +457,7 @@ CHANGES: tuple[dict[str, Any], ...] = (
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(drawn=drawn_steps, data=st.data())
 def test_what_is_rehearsed_passes_and_any_change_of_it_fails(
     drawn: list[tuple[int, dict[str, Any]]], data: st.DataObject
@@ -481,7 +478,7 @@ def test_what_is_rehearsed_passes_and_any_change_of_it_fails(
         assert not proof.run(msgspec.structs.replace(test, expect=expect)).passes
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(drawn=drawn_steps, order=st.randoms(use_true_random=False), partial=st.booleans())
 def test_what_fits_has_a_partner_each_and_what_is_paired_keeps_its_order(
     drawn: list[tuple[int, dict[str, Any]]], order: Any, partial: bool

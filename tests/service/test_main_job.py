@@ -9,6 +9,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from far_end import Answer, HttpFarEnd, SmtpFarEnd, text_of, wait_until
 from running import SECRET
 
@@ -217,6 +219,32 @@ def test_a_broken_reload_leaves_the_old_rules_in_force(router: Callable[..., Run
         running.post({**EVENT, "trigger": "case_comment", "case_id": 8})
         wait_until(lambda: len(far.posted) == 2)
         assert json.loads(far.posted[1].body)["message"]["title"] == "remark 3"
+
+
+def test_rules_with_a_test_that_fails_do_not_come_into_force(
+    router: Callable[..., Running],
+) -> None:
+    with HttpFarEnd() as far, SmtpFarEnd() as mail:
+        running = _start(router, far, mail)
+        event = "event: { trigger: case_comment, case_version: 3 }"
+        told = "expect: [{ rule: only the sink, channel: sink, title_contains: remark }]"
+        beside = running.folder / "rules.test.yaml"
+        beside.write_text(f"tests:\n  - {{ name: a remark, {event}, partial: true, {told} }}\n")
+        status, answer = running.request("POST", "/api/reload", b"", {})
+        assert status == 422
+        assert "rules.test.yaml:2:13: test `a remark` fails" in answer["detail"]
+        assert 'its title is "comment 3"' in answer["detail"]
+        sound = running.rules.read_text()
+        running.rules.write_text(sound.replace("comment {{", "remark {{"))
+        wait_until(lambda: running.get("/api/rules")[1]["broken"] is None)
+        running.post({**EVENT, "trigger": "case_comment"})
+        wait_until(lambda: far.posted)
+        assert json.loads(far.posted[0].body)["message"]["title"] == "remark 3"
+        beside.write_text(beside.read_text().replace("remark }", "comment }"))
+        wait_until(lambda: running.get("/api/rules")[1]["broken"] is not None)
+        running.stop()
+        with pytest.raises(AssertionError, match="test `a remark` fails"):
+            running.start()
 
 
 def test_a_removed_channel_fails_what_waits_for_it_in_words(
