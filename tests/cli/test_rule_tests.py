@@ -191,8 +191,8 @@ def test_a_stored_event_becomes_a_test_that_passes(folder: Path) -> None:
     asyncio.run(accept())
     ledger.close()
     text = ""
-    for number in ("1", "3"):
-        done = run_in(folder, ["explain", number, "--as-test"], {"ROUTER_DATABASE_URL": url})
+    for stored in ("1", "3"):
+        done = run_in(folder, ["explain", stored, "--as-test"], {"ROUTER_DATABASE_URL": url})
         assert (done.returncode, done.stderr) == (0, "")
         text += "".join(f"  {line}\n" for line in done.stdout.splitlines())
     assert "Meier" not in text
