@@ -118,6 +118,7 @@ class Rehearsal:
             step=planned.step,
             moment=moment,
             due_at=moment,
+            case_key=event.case_key,
         )
         if self._made is not None:
             self._made(fate)
@@ -125,8 +126,8 @@ class Rehearsal:
 
     def _wait(self, fate: Fate, kind: int) -> None:
         heapq.heappush(self._heap, (max(fate.due_at, self._now), kind, fate.id, fate))
-        if fate.event.case_key is not None:
-            self._cases.setdefault(fate.event.case_key, {})[fate.id] = fate
+        if fate.case_key is not None:
+            self._cases.setdefault(fate.case_key, {})[fate.id] = fate
 
     def _fire(self, fate: Fate) -> None:
         """Its moment has come: ask the rules for its terms."""
@@ -141,6 +142,11 @@ class Rehearsal:
 
     def _enter(self, fate: Fate, terms: Terms | None) -> None:
         """Pass the gate, then stand in the queue of the case."""
+        if terms is None and (fate.channel, fate.case_key) not in self._queues:
+            # Nothing is asked of it and nothing stands before it: most messages go this way.
+            fate.state, fate.at = "sent", self._now
+            self._say(Said(self._now, (fate,), digest=False))
+            return
         if terms is not None:
             for key in keys_of(terms):
                 if key in self._known and self._known[key].until < self._now:
@@ -154,7 +160,7 @@ class Rehearsal:
                 self._end(fate, "suppressed", fate.reason)
                 return
         fate.queued = True
-        case_key = fate.event.case_key
+        case_key = fate.case_key
         if case_key is not None:
             insort(self._queues.setdefault((fate.channel, case_key), []), fate, key=_id)
         if fate.digest is not None:
@@ -187,7 +193,7 @@ class Rehearsal:
 
     def _its_turn(self, fate: Fate, chosen: Any) -> bool:
         """Whether all that stands before it in its case's queue is among the chosen."""
-        case_key = fate.event.case_key
+        case_key = fate.case_key
         if case_key is None:
             return True
         for other in self._queues[fate.channel, case_key]:
@@ -210,7 +216,7 @@ class Rehearsal:
             self._digests[fate.digest].pop(fate.id)
             if not self._digests[fate.digest]:
                 del self._digests[fate.digest]
-        case_key = fate.event.case_key
+        case_key = fate.case_key
         if case_key is None:
             return
         waiting = self._cases.get(case_key, {})

@@ -39,6 +39,7 @@ class Fate(msgspec.Struct, kw_only=True, eq=False):
     digest: str | None = None
     held: int = 0
     queued: bool = False
+    case_key: str | None = None
 
     @property
     def event_id(self) -> int:

@@ -16,7 +16,7 @@ STAIRCASE = (
     "identity",
     "settings",
     *("retry", "log", "metrics"),
-    *("match", "render", "timing", "gate", "route", "said", "rehearse"),
+    *("match", "render", "timing", "gate", "route", "said", "rehearse", "backtest"),
     *("ledger", "delivery", "rulebook"),
     *("access", "in_force", "accept", "lane", "observe", "watch", "attempt", "chores", "worker"),
     *("coverage", "graph", "view", "preview", "mute", "send_test", "doctor", "service"),

@@ -26,6 +26,7 @@ COMMANDS = {
     "send-test": "send one real message to a channel",
     "doctor": "look at all the service needs, and say what to do",
     "schema": "print the JSON Schema of rules.yaml, for editors",
+    "backtest": "tell what new rules would have said otherwise about the events that came",
     "coverage": "tell which kinds of events there were, and which of them no rule speaks about",
     "graph": "draw who is told what: source, rule, channel",
     "token": "print a fresh secret",

@@ -14,6 +14,7 @@ from router.cli.edge import (
     read_since,
     settings_now,
 )
+from router.cli.paper import plain
 from router.duration import show_duration
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _listed(title: str, lines: list[str]) -> None:
     if lines:
         click.echo("\n" + click.style(title, bold=True))
         for line in lines[:SHOWN]:
-            click.echo(f"  {line}")
+            click.echo(f"  {plain(line)}")
 
 
 def _plain(coverage: Coverage) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Rendering: template and event -> a message, safe for the channel's format. The only Jinja."""
 
+from router.render.check import closure
 from router.render.expression import ExpressionSyntax, compile_expression, names_in
 from router.render.facts import ONCE, Occasion
 from router.render.faults import TemplateFault
@@ -12,6 +13,7 @@ __all__ = [
     "Occasion",
     "Renderer",
     "TemplateFault",
+    "closure",
     "compile_expression",
     "names_in",
 ]

@@ -11,12 +11,13 @@ from jinja2.exceptions import TemplateSyntaxError
 
 from router.problem import closest, suggest
 from router.render.facts import VARIABLES
+from router.render.family import SUFFIXES
 from router.render.faults import TemplateFault, in_words
 from router.render.render import BUILT_IN
 from router.render.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _sandbox = Sandbox("text")
 _FORGIVING = frozenset({"default", "d"})
@@ -60,11 +61,37 @@ def _with_guess(text: str) -> str:
 
 def used_by(source: str) -> set[str]:
     """The templates that a template's text extends, includes or imports by name."""
+    return {name for name in _named(source) if name}
+
+
+def closure(
+    templates: Mapping[str, str], family: str | None, texts: Iterable[str]
+) -> dict[str, str]:
+    """Every template (name -> text) that words of a family and of inline texts may be made of.
+
+    The built-in words may step in for any, so what is theirs is always among them. A template
+    that is named by a variable may be any.
+    """
+    every = {**BUILT_IN, **templates}
+    members = {f"{family}{suffix}" for suffix in SUFFIXES.values()}
+    found = {name: text for name, text in every.items() if name in BUILT_IN or name in members}
+    waiting = [*found.values(), *texts]
+    while waiting:
+        for name in _named(waiting.pop()):
+            if name is None:
+                return every
+            if name in every and name not in found:
+                found[name] = every[name]
+                waiting.append(every[name])
+    return found
+
+
+def _named(source: str) -> set[str | None]:
+    """The templates that a text extends, includes or imports; None for one by a variable."""
     try:
-        tree = _sandbox.parse(source)
+        return set(meta.find_referenced_templates(_sandbox.parse(source)))
     except (TemplateSyntaxError, RecursionError):
-        return set()
-    return {name for name in meta.find_referenced_templates(tree) if name}
+        return {None}
 
 
 def _references(tree: n.Template, templates: Mapping[str, str]) -> Iterator[tuple[int, str]]:

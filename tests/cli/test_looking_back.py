@@ -161,3 +161,49 @@ def test_coverage_without_history_says_what_to_do(tmp_path: Path) -> None:
     )
     assert folder.run("coverage", "--known").stdout == "known: {}\n"
     assert not (tmp_path / "router.db").exists()
+
+
+def changed(folder: Folder, **texts: str) -> str:
+    """New rules beside those in force."""
+    new = RULES
+    for before, after in texts.items():
+        new = new.replace(before, after)
+    (folder.path / "new.yaml").write_text(new)
+    return "new.yaml"
+
+
+def test_backtest_tells_what_would_be_said_otherwise(folder: Folder) -> None:
+    approved = [{"trigger": "case_approved", "case_id": n} for n in range(5)]
+    folder.write([*approved, {"trigger": "case_comment", "case_id": 1}], began=time.time() - 900)
+    same = folder.run("backtest", "rules.yaml", "--fail-on-change")
+    assert (same.returncode, same.stderr) == (0, "")
+    first, counts, last = same.stdout.splitlines()
+    assert first.startswith("6 events, ")
+    assert counts == ("messages: 0 newly said, 0 no longer said, 0 said differently; 6 as before")
+    assert last == "nothing changes"
+    new = changed(folder, case_approved="case_comment", Yes="No")
+    done = folder.run("backtest", new)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "messages: 6 newly said, 6 no longer said, 0 said differently" in done.stdout
+    assert "approved -> team: no longer said, 5, for example" in done.stdout
+    assert "  0  event 1  " in done.stdout
+    assert '"Yes 0"' in done.stdout
+    assert "now: trigger is `case_approved`, not `case_comment`" in done.stdout
+    assert folder.run("backtest", new, "--fail-on-change").returncode == 1
+    told = json.loads(folder.run("backtest", new, "--json").stdout)
+    assert (told["events"], told["new"], told["gone"], told["changed"]) == (6, 6, 6, True)
+    rows = {(row["rule"], row["channel"]): row for row in told["rows"]}
+    assert rows["approved", "team"]["examples"][0]["before"]["title"] == "Yes 0"
+    assert folder.run("backtest", new, "--since", "1m").stdout.startswith("no events since then")
+
+
+def test_backtest_of_broken_rules_tells_their_problems(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, f"sqlite:///{tmp_path / 'router.db'}")
+    done = folder.run("backtest", changed(folder, otherwise="otherwize"))
+    assert done.returncode == 1
+    assert "new.yaml:8:19: unknown key `otherwize` in rule `rest`" in done.stderr
+    assert "did you mean `otherwise`?" in done.stderr
+    assert folder.run("backtest").returncode == 2
+    nothing = folder.run("backtest", "rules.yaml")
+    assert nothing.returncode == 0
+    assert nothing.stdout.startswith("no events since then")
