@@ -50,16 +50,17 @@ def command(
         fail("what is pending still waits to be sent; `router explain EVENT` says until when", 2)
     settings = settings_now()
     ledger = open_ledger_now(settings)
+    many = len(ids)
     if narrowed:
         filters = filters_of(given)
-        ids = _chosen(ledger, filters)
+        ids, many = _chosen(ledger, filters)
         if not ids:
             explain_nothing("deliveries to send again", filters, ledger, settings)
-    told = f"{len(ids)} message{'s' * (len(ids) != 1)}"
     if dry_run or not ids:
-        click.echo(f"{told} would be sent again")
+        together = f", in {len(ids)} messages" if len(ids) < many else ""
+        click.echo(f"{many} would be sent again{together}")
         return
-    if narrowed and not yes and not _agreed(told):
+    if narrowed and not yes and not _agreed(many):
         click.echo("nothing was sent")
         return
     answers = _resend(ledger, ids, fresh=fresh)
@@ -68,8 +69,8 @@ def command(
     _show_answers(answers)
 
 
-def _chosen(ledger: Ledger, filters: Filters) -> tuple[int, ...]:
-    """One delivery for each message to be sent, after saying what they are."""
+def _chosen(ledger: Ledger, filters: Filters) -> tuple[tuple[int, ...], int]:
+    """One delivery for each message to be sent, and how many there are; says what they are."""
     chosen: dict[int, int] = {}
     shown: list[DeliveryRow] = []
     counts: Counter[tuple[str, str, str]] = Counter()
@@ -93,7 +94,7 @@ def _chosen(ledger: Ledger, filters: Filters) -> tuple[int, ...]:
     if before:
         some = f"{before} more {'were' if before > 1 else 'was'} sent again before"
         click.echo(f"{some}, and left out; name them by their ids to send them once more")
-    return tuple(chosen.values())
+    return tuple(chosen.values()), counts.total()
 
 
 def _pages(ledger: Ledger, filters: Filters) -> Iterator[Sequence[DeliveryRow]]:
@@ -115,10 +116,10 @@ def _show_counts(counts: Counter[tuple[str, str, str]]) -> None:
     table.show()
 
 
-def _agreed(told: str) -> bool:
+def _agreed(many: int) -> bool:
     if not sys.stdin.isatty():
-        fail(f"{told} would be sent again; say --yes to send without being asked", 2)
-    return click.confirm(f"send {told} again?")
+        fail(f"{many} would be sent again; say --yes to send without being asked", 2)
+    return click.confirm(f"send {many} again?")
 
 
 def _resend(ledger: Ledger, ids: Sequence[int], *, fresh: bool) -> list[Resent]:
