@@ -20,6 +20,7 @@ STAIRCASE = (
     *("ledger", "delivery", "rulebook"),
     *("access", "in_force", "accept", "lane", "observe", "watch", "attempt", "chores", "worker"),
     *("coverage", "graph", "view", "preview", "mute", "send_test", "doctor", "service"),
+    "starter",
     *("web", "cli", "demo", "__main__"),
 )
 # Rooms of one floor do not know each other.

@@ -13,6 +13,7 @@ import click
 from router import __version__
 
 COMMANDS = {
+    "init": "write a working directory: rules, templates, tests, secrets",
     "serve": "run the service: receive, route and send",
     "check": "find every problem in the rules and templates",
     "test": "run the tests of the rules on a fake clock",
