@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test e2e check format bench image lock clean
+.PHONY: help setup run test e2e check format bench image manual lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ bench: $(VENV)/.dev ## benchmarks: a table with ratios from one run
 
 image: ## the container image (docker, podman or buildah, whichever is there)
 	@deploy/build-image
+
+manual: $(VENV)/.dev ## write docs/commands.md anew, from the commands' help
+	@PYTHONPATH=tests $(BIN)/python tests/cli/test_manual.py
 
 lock: $(VENV)/.dev ## lock the requirements again after a change in pyproject.toml
 	@$(BIN)/python -m pip install -q uv

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     "--role",
     type=click.Choice(["all", "receive", "deliver"]),
     default="all",
-    help="What this process does.",
+    show_default=True,
+    help="Take events in and send (all), or only one of it.",
 )
 @click.option(
     "--workers",
