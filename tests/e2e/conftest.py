@@ -1,0 +1,100 @@
+"""What the browser tests share: the shipped rules with the sample events, and a strict page."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from far_end import wait_until
+from running import ROOT, SECRET, Running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page
+
+DIGEST = "documents to file"
+HOSTILE = "<script>window.pwned=1</script><img src=x onerror='window.pwned=1'> Söhne \"AG\""
+
+
+def all_but_the_digest_went(running: Running) -> bool:
+    """The documents are collected until the office's afternoon; all others go at once."""
+    return {one["rule"] for one in running.deliveries("state=pending")} <= {DIGEST}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The shipped rules in capture mode, with the sample events and a hostile one."""
+    folder = tmp_path_factory.mktemp("e2e")
+    shutil.copytree(ROOT / "templates", folder / "templates")
+    rules = (ROOT / "rules.yaml").read_text(encoding="utf-8")
+    made = Running(folder, rules, {"ROUTER_OUTBOUND": "capture"})
+    made.start()
+    empty = made.get("/", accept="text/html")[1]
+    assert "No event has arrived yet" in empty
+    assert f"{made.url}/hooks/atfinity/SECRET" in empty
+    assert SECRET not in empty
+    for sample in sorted((ROOT / "router" / "samples").glob("*.json")):
+        assert made.post(sample.read_bytes())[0] == 202
+    named = dict.fromkeys(("case_name", "case_user_readable_id"), HOSTILE)
+    hostile = {"trigger": "case_created", "case_url": "javascript:window.pwned=1", **named}
+    assert made.post(hostile)[0] == 202
+    wait_until(lambda: all_but_the_digest_went(made))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = shutil.which("chromium")
+        assert path, "Chromium is not installed: apt-get install chromium"
+        made = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield made
+        made.close()
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=[1280, 390], ids=["wide", "narrow"])
+def page(
+    request: pytest.FixtureRequest, browser: Browser, scheme: Any, running: Running
+) -> Iterator[Page]:
+    """A page that may say nothing on its console and ask no other host for anything."""
+    context = browser.new_context(
+        viewport={"width": request.param, "height": 900}, color_scheme=scheme
+    )
+    made = context.new_page()
+    made.set_default_timeout(5000)
+    said: list[str] = []
+    asked: list[str] = []
+    made.on("console", lambda message: said.append(message.text))
+    made.on("pageerror", lambda error: said.append(str(error)))
+    made.on("request", lambda request: asked.append(request.url))
+    yield made
+    assert said == []
+    assert [url for url in asked if not url.startswith(running.url)] == []
+    width = made.evaluate("document.documentElement.scrollWidth")
+    assert width <= request.param, "the page is wider than the window"
+    context.close()
+
+
+@pytest.fixture
+def is_accessible() -> Callable[[Page], bool]:
+    """Whether axe finds nothing wrong with a page; it says what it finds."""
+
+    def look(page: Page) -> bool:
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        return True
+
+    return look
