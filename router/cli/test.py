@@ -73,6 +73,8 @@ def command(
     """
     settings = settings_now()
     name = rules or settings.rules
+    if name.endswith(".test.yaml"):
+        fail(f"{name} holds tests; name the rules file beside it that they are about", 2)
     templates = None if rules else settings.templates
     wanted = _Wanted(name, templates, only, coverage or strict, strict, junit)
     if not watch:

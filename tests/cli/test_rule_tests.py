@@ -91,6 +91,8 @@ def test_some_tests_are_chosen_by_their_names(folder: Path) -> None:
     chosen = run_in(folder, ["test", "-k", "approval"], {})
     assert (chosen.returncode, chosen.stdout.count("passed")) == (0, 1)
     assert "more.test.yaml:2:11" in run_in(folder, ["test", "-k", "comment"], {}).stdout
+    beside = run_in(folder, ["test", "more.test.yaml"], {})
+    assert (beside.returncode, "name the rules file beside it" in beside.stderr) == (2, True)
     none = run_in(folder, ["test", "-k", "nothing like it"], {})
     assert none.returncode == 2
     assert "no test has `nothing like it` in its name" in none.stderr

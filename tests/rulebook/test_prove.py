@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,23 @@ from hypothesis import strategies as st
 
 from router.delivery import formats, inspect
 from router.problem import Position
-from router.rulebook import Built, Files, Proved, RuleTest, build, prove, read_files, unreached
+from router.rulebook import (
+    Built,
+    Files,
+    Proved,
+    RuleTest,
+    build,
+    prove,
+    read_files,
+    shape_test,
+    unreached,
+)
 from router.rulebook.compare import fits, side_by_side
 from router.rulebook.prove import Proof
 from router.rulebook.rule_test import Expected
 from router.rulebook.tests import Known, read_tests
 from router.rulebook.tree import parse
+from router.rulebook.validate import validate
 
 ROOT = Path(__file__).parent.parent.parent
 HEAD = """version: 1
@@ -514,3 +526,41 @@ def test_the_position_of_a_test_is_where_its_name_stands() -> None:
     (test,) = proved(f"  - name: a test\n    {APPROVED}\n    expect: [{BOTH}]\n").tests
     line = (HEAD + RULES).count("\n") + 2
     assert test.position == Position("rules.yaml", line, 11, 6)
+
+
+anything = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=8),
+        st.sampled_from(["0h", "5h", "2d", "2026-03-05T16:00", "9999-12-31", "approved", "ops"]),
+        st.sampled_from(["case_approved", "case_comment", "other", "stuck", "desk", "\ud800"]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(
+                "name event steps at start until expect rule channel title body title_contains"
+                " events partial trigger source case_id case_user_readable_id".split()
+            ),
+            inner,
+            max_size=5,
+        ),
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+KEYS = st.sampled_from("name event steps expect at until start partial".split())
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.lists(st.dictionaries(KEYS, anything), max_size=2))
+def test_whatever_stands_under_tests_is_read_or_told(data: list[Any]) -> None:
+    text = "tests: " + json.dumps([{"name": f"t{n}", **one} for n, one in enumerate(data)])
+    tree = parse(text, "rules.yaml")
+    sound = validate(tree, shape_test.TestFileShape)
+    assert PLAIN.ruleset is not None
+    known = Known(["atfinity"], {rule.name: rule for rule in PLAIN.ruleset.rules}, ["ops"], {})
+    found = read_tests([tree], known)
+    if sound and not tree.problems:
+        proof = Proof(PLAIN.ruleset, formats(PLAIN.ruleset.channels))
+        assert all(isinstance(proof.run(test), Proved) for test in found)
