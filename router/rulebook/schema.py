@@ -67,7 +67,7 @@ def schema() -> dict[str, Any]:
     """The schema, in the part of JSON Schema that draft-07 readers share."""
     made = RulebookShape.model_json_schema(by_alias=True)
     _tidy(made)
-    made["$defs"] |= {"When": _when(), "Test": _TEST}
+    made["$defs"] |= {"When": _when(), "Test": _TEST, "Event": _event()}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "rules.yaml of the atfinity router",
@@ -114,6 +114,19 @@ def _when() -> dict[str, Any]:
     }
 
 
+def _event() -> dict[str, Any]:
+    """A test's event: the fields that are known, and any others."""
+    fields: dict[str, Any] = {name: {"description": text} for name, text in _FIELDS.items()}
+    fields["trigger"] |= {"anyOf": [{"enum": list(TRIGGERS)}, {"type": "string", "minLength": 1}]}
+    fields["source"]["type"] = "string"
+    return {
+        "description": "the fields that matter; the others are filled in",
+        "type": "object",
+        "required": ["trigger"],
+        "properties": fields,
+    }
+
+
 def _tidy(node: Any) -> None:
     """Take out what only Python knows, and put in what has its own definition."""
     if isinstance(node, list):
@@ -125,8 +138,8 @@ def _tidy(node: Any) -> None:
     left_out = node.pop("left_out", None)
     if node.pop("expects", None) is not None and left_out is not None:
         node["description"] += f". Left out: {left_out}"
-    if node.pop("defined", None) is not None:
-        node["$ref"] = _WHEN_REF["$ref"]
+    if (defined := node.pop("defined", None)) is not None:
+        node["$ref"] = f"#/$defs/{defined}"
     if isinstance(node.get("title"), str):
         node.pop("title")
     if node.get("default", 0) is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import ConfigDict, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
 
 from router.rulebook.shape_base import Duration, Name, Shape, Text, key
 
@@ -16,10 +16,7 @@ EXAMPLE: dict[str, Any] = {
         {"rule": "case approved", "channel": "compliance", "title_contains": "Acme Corp"},
     ],
 }
-Given = Annotated[
-    dict[str, Any],
-    Field(json_schema_extra={"required": ["trigger"]}),
-]
+Given = Annotated[dict[str, Any], WithJsonSchema({"defined": "Event"})]
 
 
 class StepShape(Shape):
