@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from benchmarks.backlog import backlog, storm
+from benchmarks.claims import claims
 from benchmarks.parts import matching, sending
 from benchmarks.service import accepts, delivered, latency
 from benchmarks.table import Row, show
@@ -22,6 +24,9 @@ def main() -> None:
         ("accepting", lambda: accepts(2_000 if quick else 40_000)),
         ("latency", latency),
         ("delivering", lambda: delivered(1_000 if quick else 20_000)),
+        ("storm", lambda: storm(1_000 if quick else 10_000)),
+        ("backlog", lambda: backlog(2_000 if quick else 100_000)),
+        ("claims", lambda: claims((100, 10_000) if quick else (100, 10_000, 1_000_000))),
     )
     for name, work in figures:
         sys.stderr.write(f"{name} ...\n")
