@@ -90,28 +90,18 @@ def narrow(states: Sequence[RuleState], show: Show, text: str) -> list[RuleState
     ]
 
 
-def source_of(position: Position | None, files: Mapping[str, str]) -> tuple[int, str]:
-    """The lines of the file that are a rule, and the number of the first of them.
+def sources_of(states: Sequence[RuleState], files: Mapping[str, str]) -> list[tuple[int, str]]:
+    """For each rule the number of its first line in its file, and the lines that say it.
 
     They begin with its dash and end before what is no deeper than that. (0, "") if they are not
     to be found.
     """
-    if position is None or position.file not in files:
-        return 0, ""
-    lines = files[position.file].splitlines()
-    if not 0 < position.line <= len(lines):
-        return 0, ""
-    first = position.line - 1
-    while first > 0 and not lines[first].lstrip().startswith("-"):
-        first -= 1
-    depth = _depth(lines[first])
-    last = first + 1
-    while last < len(lines) and (not _says(lines[last]) or _depth(lines[last]) > depth):
-        last += 1
-    while last > first + 1 and not _says(lines[last - 1]):
-        last -= 1
-    cut = [line[depth:] if not line[:depth].strip() else line for line in lines[first:last]]
-    return first + 1, "\n".join(cut)
+    lines: dict[str, list[str]] = {}
+    for state in states:
+        name = state.rule.position.file if state.rule.position else ""
+        if name in files and name not in lines:
+            lines[name] = files[name].splitlines()
+    return [_source(state.rule.position, lines) for state in states]
 
 
 def graph_of_some(ruleset: Ruleset, states: Sequence[RuleState]) -> Graph:
@@ -172,6 +162,25 @@ def _word(rule: Rule, matched: Tally | None, mute: Mute | None) -> Word:
 
 def _names(state: RuleState) -> tuple[str, ...]:
     return (state.rule.name, *state.channels)
+
+
+def _source(position: Position | None, files: Mapping[str, list[str]]) -> tuple[int, str]:
+    if position is None or position.file not in files:
+        return 0, ""
+    lines = files[position.file]
+    if not 0 < position.line <= len(lines):
+        return 0, ""
+    first = position.line - 1
+    while first > 0 and not lines[first].lstrip().startswith("-"):
+        first -= 1
+    depth = _depth(lines[first])
+    last = first + 1
+    while last < len(lines) and (not _says(lines[last]) or _depth(lines[last]) > depth):
+        last += 1
+    while last > first + 1 and not _says(lines[last - 1]):
+        last -= 1
+    cut = [line[depth:] if not line[:depth].strip() else line for line in lines[first:last]]
+    return first + 1, "\n".join(cut)
 
 
 def _says(line: str) -> bool:

@@ -19,8 +19,8 @@ from router.web.rule_state import (
     narrow,
     rule_states,
     rule_view,
-    source_of,
     sources_heard,
+    sources_of,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def rules(request: Asked) -> Html:
             "rules.html.j2",
             service,
             states=shown,
-            sources=[source_of(state.rule.position, ruleset.files) for state in shown],
+            sources=sources_of(shown, ruleset.files),
             graph=svg(graph) if shown else "",
             heard=sources_heard(graph) if len(ruleset.sources) > 1 else None,
             tested=len(service.rules.current.tests),
