@@ -21,7 +21,7 @@ from router.cli.edge import (
 
 if TYPE_CHECKING:
     from router.event import Event
-    from router.ledger import EventRow
+    from router.ledger import EventRow, LaneRow
     from router.route import Decision, RoutingTable
     from router.settings import Settings
 
@@ -89,6 +89,7 @@ def _explain_stored(number: int, source: str | None, rules: str | None, *, as_js
     ledger = open_ledger_now(settings)
     row = ledger.event(number)
     files = ledger.ruleset(row.ruleset or "") if row else None
+    lanes = ledger.lanes()
     ledger.close()
     if row is None:
         fail(f"there is no event {number}; `router events` lists them")
@@ -109,9 +110,9 @@ def _explain_stored(number: int, source: str | None, rules: str | None, *, as_js
         click.echo(f"by {rules}, as it would be:")
         _show_planned(event, table, decisions)
         click.echo("what really became of it:")
-        _show_made(row, (), settings)
+        _show_made(row, (), settings, lanes)
         return
-    _show_made(row, decisions, settings)
+    _show_made(row, decisions, settings, lanes)
     if files is None and decisions:
         click.echo("the rules of that time are no longer kept; these are the reasons of today's")
 
@@ -133,13 +134,19 @@ def _show_planned(event: Event, table: RoutingTable, decisions: tuple[Decision, 
             click.echo("  " + fold(f"{rule}: {text}", 2, width()))
 
 
-def _show_made(row: EventRow, decisions: tuple[Decision, ...], settings: Settings) -> None:
+def _show_made(
+    row: EventRow,
+    decisions: tuple[Decision, ...],
+    settings: Settings,
+    lanes: dict[str, LaneRow],
+) -> None:
     from router.cli.paper import width  # noqa: PLC0415
     from router.cli.reasons import Line, show_decisions, show_lines, stored_line  # noqa: PLC0415
     from router.event import OWN  # noqa: PLC0415
+    from router.web.show import why_paused  # noqa: PLC0415
 
     today = rules_on_disk(settings)
-    paused = {one.name for one in today.channels.values() if one.paused} if today else set()
+    paused = why_paused(today.channels, lanes) if today else {}
     now = time.time()
     lines: dict[str, list[Line]] = {}
     for delivery in row.deliveries:

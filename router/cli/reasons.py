@@ -13,7 +13,7 @@ from router.view import minute, planned_in_words, step_in_words
 from router.web.show import by_interest, state_word, took, waits_until, why
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from router.event import Event
     from router.ledger import DeliveryRow
@@ -87,13 +87,13 @@ def planned_line(planned: Planned, now: float) -> Line:
     return Line(planned.channel, "", planned_in_words(planned, now) or "at once")
 
 
-def stored_line(row: DeliveryRow, now: float, paused: Collection[str]) -> Line:
+def stored_line(row: DeliveryRow, now: float, paused: Mapping[str, str]) -> Line:
     """A delivery that was made, and what became of it."""
     title = f'"{row.message.title}"' if row.message else ""
     return Line(row.channel, title, fate(row, now, paused))
 
 
-def fate(row: DeliveryRow, now: float, paused: Collection[str]) -> str:
+def fate(row: DeliveryRow, now: float, paused: Mapping[str, str]) -> str:
     """What became of a delivery, and why, in a line."""
     word = state_word(row, now, paused)
     reason = why(row, now, paused)

@@ -138,6 +138,11 @@ _SHOWN = [
     deliveries.c[name] for name in ("id", "state", "attempt", "due_at", "owner", "unsure", "reason")
 ]
 _LANES = sa.select(
-    lanes.c.channel, lanes.c.failures, lanes.c.failing_since, lanes.c.rests_until, lanes.c.error
+    lanes.c.channel,
+    lanes.c.failures,
+    lanes.c.failing_since,
+    lanes.c.rests_until,
+    lanes.c.error,
+    lanes.c.paused_at,
 ).order_by(lanes.c.channel)
 _MUTES = sa.select(mutes.c.id, mutes.c.until, mutes.c.held).where(mutes.c.ended_at.is_(None))

@@ -14,7 +14,7 @@ from router.web import bar
 from router.web.draw import fragment, page
 from router.web.identity import audit
 from router.web.query import FILTERS, read_filters
-from router.web.show import address, case_facts, notices
+from router.web.show import address, case_facts, notices, paused
 
 if TYPE_CHECKING:
     from router.ledger import Filters
@@ -73,7 +73,6 @@ def _shown(service: Service, filters: Filters, query: Any, mark: str) -> dict[st
     overview = first and not narrowed
     found = ledger.glance.events(filters)
     hours = bar.last_day(ledger.desk, now) if overview else []
-    channels = service.rules.current.ruleset.channels
     return {
         "now": now,
         "rows": found.rows,
@@ -85,7 +84,7 @@ def _shown(service: Service, filters: Filters, query: Any, mark: str) -> dict[st
         "total": bar.total(hours) if hours else None,
         "unsettled": ledger.glance.unsettled(now - DAY, UNSETTLED) if overview else [],
         "notices": notices(service),
-        "paused": {name for name, channel in channels.items() if channel.paused},
+        "paused": paused(service),
         "given": given,
         "narrowed": narrowed,
         "first": first,

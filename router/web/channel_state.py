@@ -30,9 +30,13 @@ class Hour(msgspec.Struct, frozen=True):
 
 
 class ChannelState(msgspec.Struct, frozen=True, kw_only=True):
-    """One channel: a word, the reason for it in a sentence, and what it did and has to do."""
+    """One channel: a word, the reason for it in a sentence, and what it did and has to do.
+
+    `place` is its place in the rules.
+    """
 
     channel: Channel
+    place: int
     word: str
     why: str
     lane: LaneRow | None
@@ -66,7 +70,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 def channel_states(channels: Iterable[Channel], known: Known, now: float) -> list[ChannelState]:
     """Every channel's state; those that something is wrong with come first."""
-    states = [_state(channel, known, now) for channel in channels]
+    states = [_state(channel, place, known, now) for place, channel in enumerate(channels)]
     return sorted(states, key=lambda state: _URGENT.get(state.word, len(_URGENT)))
 
 
@@ -134,7 +138,7 @@ def pause_view(pause: Pause) -> dict[str, Any]:
     return {"since": iso(pause.at), "author": pause.author, "reason": pause.reason}
 
 
-def _state(channel: Channel, known: Known, now: float) -> ChannelState:
+def _state(channel: Channel, place: int, known: Known, now: float) -> ChannelState:
     name = channel.name
     lane, waiting = known.lanes.get(name), known.waiting.get(name, Waiting())
     sent, failed = known.sent.get(name, []), known.failed.get(name, [])
@@ -143,6 +147,7 @@ def _state(channel: Channel, known: Known, now: float) -> ChannelState:
     word, why = _word(channel, lane, mute, last_sent, now)
     return ChannelState(
         channel=channel,
+        place=place,
         word=word,
         why=why,
         lane=lane,
@@ -161,12 +166,8 @@ def _word(
     if lane is not None and lane.pause is not None:
         return "paused", f"{lane.pause.author} paused it: {lane.pause.reason}"
     if lane is not None and lane.failing_since is not None:
-        since = show_duration(max(0.0, now - lane.failing_since))
-        tries = "1 attempt" if lane.failures == 1 else f"{lane.failures} attempts in a row"
-        what = f"fails for {since}, {tries}"
-        if lane.rests_until > now:
-            return "rests", f"{what}; it rests before the next one"
-        return "fails", what
+        tries = "1 attempt" if lane.failures == 1 else f"{lane.failures:,} attempts in a row"
+        return ("rests" if lane.rests_until > now else "fails"), f"{tries} failed, the first one"
     if mute is not None:
         return "muted", f"{mute.author} muted it: {mute.reason}"
     if lane is not None and lane.last_error_at is not None:

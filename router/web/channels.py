@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
@@ -22,7 +25,7 @@ from router.web.channel_state import (
     channel_view,
     pause_view,
 )
-from router.web.draw import page
+from router.web.draw import fragment, page
 from router.web.faults import BadRequest, NotThere
 from router.web.identity import audit, request_identity
 from router.web.query import read_object
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 
 Asked = Request[Any, Any, Any]
 Json = Response[dict[str, Any]]
-Html = Response[str]
+Html = Response[str | None]
 
 LONGEST = 300
 """Characters that are kept of a reason."""
@@ -170,26 +173,58 @@ HANDLERS = [
 
 def find_states(service: Service) -> list[ChannelState]:
     """How every channel in force does now."""
+    return channel_states(_channels(service).values(), _known(service), service.now())
+
+
+def _known(service: Service) -> Known:
     ledger, now = service.ledger, service.now()
-    known = service.rules.current.ruleset.channels
-    found = Known(
+    return Known(
         lanes=ledger.lanes(),
-        waiting=ledger.desk.waiting(list(known)),
+        waiting=ledger.desk.waiting(list(_channels(service))),
         sent=_by_name(ledger.desk.tallies("sent", now - LOOKS_BACK)),
         failed=_by_name(ledger.desk.tallies("failed", now - HOURS * HOUR)),
         mutes=tuple(ledger.mutes()),
     )
-    return channel_states(known.values(), found, now)
+
+
+def _mark(service: Service, known: Known) -> str:
+    """A text that stays the same as long as the page would show the same."""
+    now, hash_ = service.now(), service.rules.current.ruleset.hash
+    over = [lane.channel for lane in known.lanes.values() if lane.rests_until <= now]
+    # What is sent at its rate moves `next_at`, which is not shown.
+    lanes = [msgspec.structs.replace(lane, next_at=0.0) for lane in known.lanes.values()]
+    shown = (hash_, now // HOUR, over, lanes, known.waiting, known.sent, known.failed, known.mutes)
+    return f'"{hashlib.sha256(repr(shown).encode()).hexdigest()[:24]}"'
 
 
 async def _page(request: Asked, **given: Any) -> Html:
+    """The whole page, or what is live of it for htmx (304 as long as it would show the same)."""
     service = _service(request)
+    live = request.method == "GET" and "hx-request" in request.headers
+    seen = request.headers.get("if-none-match", "") if live else ""
 
-    def draw() -> str:
-        shown = {"did": None, "channel": None, "tested": None, **given}
-        return page("channels.html.j2", service, states=find_states(service), **shown)
+    def draw() -> tuple[str, str | None]:
+        known = _known(service)
+        mark = _mark(service, known)
+        if mark == seen:
+            return mark, None
+        states = channel_states(_channels(service).values(), known, service.now())
+        shown = {
+            "states": states,
+            "headers": json.dumps({"If-None-Match": mark}),
+            "did": None,
+            "channel": None,
+            "tested": None,
+            **given,
+        }
+        if not live:
+            return mark, page("channels.html.j2", service, **shown)
+        acts = request_identity(request).may_act
+        return mark, fragment("_channels.html.j2", now=service.now(), may_act=acts, **shown)
 
-    return Response(await asyncio.to_thread(draw), media_type="text/html")
+    mark, drawn = await asyncio.to_thread(draw)
+    status = 304 if drawn is None else 200
+    return Response(drawn, status_code=status, headers={"etag": mark}, media_type="text/html")
 
 
 async def _pause(request: Asked, channel: Channel, reason: str) -> tuple[Pause, bool]:
@@ -234,11 +269,15 @@ async def _test(request: Asked, channel: Channel) -> Outcome:
 
 
 def _channel(service: Service, name: str) -> Channel:
-    known = service.rules.current.ruleset.channels
+    known = _channels(service)
     found = known.get(name)
     if found is None:
         raise NotThere(f"there is no channel `{name[:100]}`; {suggest(name, known)}")
     return found
+
+
+def _channels(service: Service) -> dict[str, Channel]:
+    return service.rules.current.ruleset.channels
 
 
 def _by_name(tallies: list[Tally]) -> dict[str, list[Tally]]:

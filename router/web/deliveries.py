@@ -15,7 +15,7 @@ from router.web.faults import BadRequest
 from router.web.identity import audit, request_identity
 from router.web.plan import ACTS, plan
 from router.web.query import FILTERS, read_filters
-from router.web.show import address, notices
+from router.web.show import address, notices, paused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +48,7 @@ async def deliveries(request: Request[Any, Any, Any]) -> Html:
         return page(
             "deliveries.html.j2",
             service,
+            paused=paused(service),
             rows=found.rows,
             given=given,
             kept=address(kept, PATH).partition("?")[2],
@@ -82,6 +83,7 @@ async def plan_many(request: Request[Any, Any, Any]) -> Html:
         return page(
             "plan.html.j2",
             service,
+            paused=paused(service),
             plan=made,
             more=len(ids) > MOST,
             sample=[row for row in rows if row.id in set(made.ids[:SAMPLE])],

@@ -101,7 +101,6 @@ def page(name: str, service: Service, **given: Any) -> str:
     rules, who = service.rules, asking()
     ruleset = rules.current.ruleset
     broken = rules.last.outcome == "broken"
-    channels = ruleset.channels
     common = {
         "now": service.now(),
         "who": who,
@@ -110,7 +109,6 @@ def page(name: str, service: Service, **given: Any) -> str:
         "capture": service.settings.outbound == "capture",
         "broken": rules.last.report(service.settings.rules) if broken else "",
         "ruleset": ruleset.hash,
-        "paused": {name for name, channel in channels.items() if channel.paused},
         "notices": (),
     }
     return _render(name, {**common, **given})

@@ -14,7 +14,7 @@ from router.view import explain, stored_event
 from router.web.draw import fragment, page
 from router.web.faults import NotThere
 from router.web.query import read_id
-from router.web.show import by_interest, captured_text, case_facts, notices, pretty
+from router.web.show import by_interest, captured_text, case_facts, notices, paused, pretty
 
 if TYPE_CHECKING:
     from router.ledger import DeliveryRow, EventRow
@@ -108,6 +108,7 @@ def _shown(service: Service, row: EventRow, *, every: bool) -> dict[str, Any]:
         "body": body,
         "cut": cut,
         "notices": notices(service),
+        "paused": paused(service),
     }
 
 

@@ -14,8 +14,9 @@ from router.view import state_in_words, stored_event
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from router.ledger import DeliveryRow, EventRow
+    from router.ledger import DeliveryRow, EventRow, LaneRow
     from router.route import Decision
+    from router.rules import Channel
     from router.service import Service
 
 LONGEST_BODY = 20_000
@@ -68,7 +69,7 @@ def grouped(number: int) -> str:
 
 
 def state_word(row: DeliveryRow, now: float, paused: Collection[str]) -> str:
-    """The state of a delivery in a word or two; `paused` are the channels that rest."""
+    """The state of a delivery in a word or two; `paused` are the channels that are."""
     if row.state == "pending" and not row.in_hand and row.channel in paused:
         return "paused"
     return state_in_words(row, now)
@@ -79,12 +80,15 @@ def tone(word: str) -> str:
     return _TONES.get(word, "quiet")
 
 
-def why(row: DeliveryRow, now: float, paused: Collection[str]) -> str:
-    """Why a delivery is where it is, in a sentence; nothing if its state says all."""
+def why(row: DeliveryRow, now: float, paused: Mapping[str, str]) -> str:
+    """Why a delivery is where it is, in a sentence; nothing if its state says all.
+
+    `paused` says of each channel that is paused why.
+    """
     if row.state != "pending" or row.in_hand:
         return row.reason or ""
     if row.channel in paused:
-        return "its channel is paused in the rules"
+        return paused[row.channel]
     if row.reason or row.due_at > now:
         return row.reason or ""
     return "an earlier message of the same case comes first, or the channel is busy"
@@ -158,6 +162,23 @@ def captured_text(captured: Mapping[str, Any]) -> str:
     headers = "\n".join(f"{name}: {value}" for name, value in captured["headers"].items())
     body, _ = pretty(captured["body"].encode())
     return f"{captured['method']} {captured['url']}\n{headers}\n\n{body}"
+
+
+def paused(service: Service) -> dict[str, str]:
+    """The channels that are paused, and why in a sentence."""
+    return why_paused(service.rules.current.ruleset.channels, service.ledger.lanes())
+
+
+def why_paused(channels: Mapping[str, Channel], lanes: Mapping[str, LaneRow]) -> dict[str, str]:
+    """The same for these channels, by what the ledger knows of them."""
+    told = {}
+    for name, channel in channels.items():
+        pause = lanes[name].pause if name in lanes else None
+        if channel.paused:
+            told[name] = "its channel is paused in the rules"
+        elif pause is not None:
+            told[name] = f"its channel is paused by {pause.author}: {pause.reason}"
+    return told
 
 
 def notices(service: Service) -> list[str]:

@@ -94,7 +94,7 @@ def test_a_time_is_told_in_one_unit(seconds: float, words: str) -> None:
 def test_a_state_has_a_word_and_a_reason(
     row: DeliveryRow, word: str, reason: str, until: float | None
 ) -> None:
-    paused = {"resting"}
+    paused = {"resting": "its channel is paused in the rules"}
     assert show.state_word(row, NOW, paused) == word
     assert show.why(row, NOW, paused) == reason
     assert show.waits_until(row, NOW, paused) == until
