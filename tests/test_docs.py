@@ -154,7 +154,9 @@ def test_every_link_within_the_docs_leads_somewhere() -> None:
 def test_every_route_that_is_named_exists() -> None:
     known = {path for handler in ROUTES for path in handler.paths if path.startswith("/api/")}
     known = {re.sub(r"\{[^}]*\}", "ID", path) for path in known}
-    named = {n for p in PAGES for n in re.findall(r"/api/[a-zA-Z/]+", p.read_text("utf-8"))}
+    named = {
+        n for p in PAGES for n in re.findall(r"/api/[a-zA-Z/]+(?:\.json)?", p.read_text("utf-8"))
+    }
     assert named <= known
     assert {path for path in known if path not in named} <= set()
 

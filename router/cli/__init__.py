@@ -31,6 +31,7 @@ COMMANDS = {
     "coverage": "tell which kinds of events there were, and which of them no rule speaks about",
     "graph": "draw who is told what: source, rule, channel",
     "token": "print a fresh secret",
+    "openapi": "print the description of the API",
     "healthcheck": "ask a running service whether it is ready",
 }
 

@@ -100,7 +100,7 @@ async def resend(request: Request[Any, Any, Any]) -> Json:
     if answer.new is None:
         if "there is no" in answer.reason:
             raise NotThere(answer.reason)
-        raise BadRequest(f"delivery {number} is not sent again: {answer.reason}")
+        raise Conflict(f"delivery {number} is not sent again: {answer.reason}")
     await audit(
         request,
         "resend",

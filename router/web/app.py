@@ -16,6 +16,7 @@ from router.web.login import HANDLERS as LOGIN
 from router.web.mutes import HANDLERS as MUTES
 from router.web.pages import page_handlers
 from router.web.receiver import PREFIX, receive_event
+from router.web.reference import HANDLERS as REFERENCE
 from router.web.rules import HANDLERS as RULES
 from router.web.status import HANDLERS as STATUS
 from router.web.timers import HANDLERS as TIMERS
@@ -38,6 +39,7 @@ ROUTES: list[HTTPRouteHandler] = [
     *MUTES,
     *LOGIN,
     *TRAIL,
+    *REFERENCE,
     *page_handlers(),
 ]
 """Everything but the hooks."""
