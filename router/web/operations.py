@@ -108,6 +108,25 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             )
         },
     ),
+    ("GET", "/api/timers"): Operation(
+        "list_timers",
+        {200: page("Timer", "the soonest first")},
+        {"rule": TEXT, "channel": TEXT, "case": TEXT, "cursor": TEXT},
+    ),
+    ("POST", "/api/timers/cancel"): Operation(
+        "cancel_timers",
+        {200: shape("how many", "cancelled would_cancel", cancelled=WHOLE, would_cancel=WHOLE)},
+        body=shape(
+            "which: one of the names at least",
+            "rule channel case dry_run",
+            rule=TEXT,
+            channel=TEXT,
+            case=TEXT,
+            dry_run=said(YES, "only count them"),
+        ),
+        needs_body=True,
+    ),
+    ("GET", "/api/status"): Operation("get_status", {200: of("Status")}),
     ("GET", "/api/mutes"): Operation(
         "list_mutes", {200: page("Mute")}, {"ended": said(TEXT, "1: also those that ended")}
     ),

@@ -56,10 +56,10 @@ def shape(says: str, optional: str = "", /, **keys: Schema) -> Schema:
     return {"type": "object", "description": says, "properties": keys, "required": needed}
 
 
-def page(name: str, **more: Schema) -> Schema:
+def page(name: str, order: str = "newest first", /, **more: Schema) -> Schema:
     """A list's answer."""
     cursor = maybe(TEXT, "the `cursor` of the next page; null on the last one")
-    return shape("newest first", "", items=many(of(name)), next=cursor, **more)
+    return shape(order, "", items=many(of(name)), next=cursor, **more)
 
 
 _NULL_ALONE = "null where it goes alone"
@@ -163,6 +163,11 @@ SCHEMAS: dict[str, Schema] = {
         severity=maybe(one_of(*SEVERITIES)),
         line=maybe(WHOLE),
         file=maybe(TEXT),
+        state=one_of("matched", "never matched", "muted", "parked"),
+        matched_30d=said(WHOLE, "events it spoke about in 30 days"),
+        last_matched=maybe(TIME),
+        tests=said(many(TEXT), "the tests of the file that name it"),
+        muted_until=maybe(TIME),
     ),
     "Channel": shape(
         "a channel, and how it does",
@@ -187,6 +192,41 @@ SCHEMAS: dict[str, Schema] = {
         last_error_at=maybe(TIME),
         sent_24h=WHOLE,
         failed_24h=WHOLE,
+    ),
+    "Timer": shape(
+        "what is to be said later",
+        id=said(WHOLE, "of the delivery"),
+        event=WHOLE,
+        rule=TEXT,
+        channel=TEXT,
+        at=TIME,
+        step=maybe(TEXT),
+        unless=maybe(TEXT, "what keeps it from being said"),
+        created_at=TIME,
+        trigger=maybe(TEXT),
+        case=maybe(TEXT),
+    ),
+    "Status": shape(
+        "how the router itself does",
+        version=TEXT,
+        ready=YES,
+        reasons=said(many(TEXT), "why it is not ready"),
+        ruleset=TEXT,
+        rules_on_disk=one_of("changed", "unchanged", "broken"),
+        database=shape("where it all stands", engine=TEXT, size=maybe(WHOLE), revision=TEXT),
+        processes=many(
+            shape(
+                "one that shares the work",
+                slot=WHOLE,
+                host=TEXT,
+                pid=WHOLE,
+                role=TEXT,
+                version=TEXT,
+                started_at=TIME,
+                ruleset=maybe(TEXT),
+            )
+        ),
+        rulesets=many(shape("rules that were in force", hash=TEXT, at=TIME)),
     ),
     "Pause": shape("why a channel is held up", since=TIME, author=TEXT, reason=TEXT),
     "Mute": shape(

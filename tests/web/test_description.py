@@ -35,6 +35,7 @@ channels:
   rests: {{ webhook: {{ url: "{url}/x" }}, paused: true }}
 rules:
   - {{ name: all, when: {{ trigger: case_created }}, notify: [sink, gone, rests] }}
+  - {{ name: later, when: {{ trigger: case_created }}, after: 2h, notify: sink }}
 """
 TOKEN = "the-api-token-0123456789"
 MINE = {"Authorization": f"Bearer {TOKEN}"}
@@ -131,6 +132,12 @@ CALLS: tuple[tuple[str, str, Any], ...] = (
     ("POST", "/api/channels/{sink}/resume", None),
     ("POST", "/api/channels/{sink}/test", None),
     ("POST", "/api/channels/{none}/test", None),
+    ("GET", "/api/timers", None),
+    ("GET", "/api/timers?cursor=x", None),
+    ("POST", "/api/timers/cancel", {"rule": "all", "dry_run": True}),
+    ("POST", "/api/timers/cancel", {"channel": "rests"}),
+    ("POST", "/api/timers/cancel", {}),
+    ("GET", "/api/status", None),
     ("POST", "/api/mutes", {"name": "sink", "for": "1h", "reason": "r"}),
     ("POST", "/api/mutes", {"name": "sink"}),
     ("GET", "/api/mutes", None),
@@ -266,7 +273,7 @@ def _ask(operation: Any, mode: Any) -> None:
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=4,
+        max_examples=3,
         deadline=None,
         database=None,
         phases=[Phase.generate],
