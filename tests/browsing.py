@@ -6,8 +6,6 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from far_end import wait_until
 from running import ROOT, SECRET, Running
@@ -50,6 +48,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where it is asked for
+
     with sync_playwright() as playwright:
         path = shutil.which("chromium")
         assert path, "Chromium is not installed: apt-get install chromium"
@@ -91,6 +91,7 @@ def page(
 @pytest.fixture
 def is_accessible() -> Callable[[Page], bool]:
     """Whether axe finds nothing wrong with a page; it says what it finds."""
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - as above
 
     def look(page: Page) -> bool:
         found = Axe().run(page)
