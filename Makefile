@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LANGUAGE_SERVER := 1.25.0
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test e2e check format bench image manual lock clean
+.PHONY: help setup run test e2e editor check format bench image manual lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +39,14 @@ test: $(VENV)/.dev ## the whole test suite but for the browser
 
 e2e: $(VENV)/.dev ## the browser tests (Debian: apt-get install chromium)
 	@$(BIN)/python -m pytest -m e2e -n 0 tests/e2e
+
+$(VENV)/.editor: $(VENV)/.dev
+	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install nodejs npm"; exit 1; }
+	@npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts --prefix $(VENV)/editor yaml-language-server@$(LANGUAGE_SERVER)
+	@touch $@
+
+editor: $(VENV)/.editor ## what an editor says of rules files, by a real yaml-language-server (Debian: apt-get install nodejs npm)
+	@$(BIN)/python -m pytest -m editor -n 0 tests/editor
 
 check: $(VENV)/.dev ## linters, types, and the shipped rules with their tests
 	@$(BIN)/ruff check

@@ -29,22 +29,15 @@ class RuleShape(Shape):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "if": {"required": ["otherwise"], "properties": {"otherwise": {"const": True}}},
+            "if": {"required": ["otherwise"], "properties": {"otherwise": {"enum": [True]}}},
             "then": {"properties": {"when": False}},
             "else": {"required": ["when"]},
             "dependencies": {
-                "unless": {
-                    "anyOf": _WAITS,
-                    "errorMessage": "add `after`, `remind` or `escalate`: something to cancel",
-                },
+                "unless": {"anyOf": _WAITS},
                 "remind": ["unless"],
                 "escalate": ["unless"],
                 "digest": {"properties": {"throttle": False}},
-                "calendar": {
-                    "anyOf": [*_WAITS, {"required": ["digest"]}],
-                    "errorMessage": "`calendar` has nothing to count; for when it may speak write"
-                    " `hours`",
-                },
+                "calendar": {"anyOf": [*_WAITS, {"required": ["digest"]}]},
             },
         }
     )

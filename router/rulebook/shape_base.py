@@ -11,12 +11,18 @@ Text = Annotated[StrictStr, Field(min_length=1)]
 Name = Annotated[StrictStr, Field(min_length=1, max_length=120)]
 Number = StrictInt | StrictStr
 # What the schema says of a text and the shape leaves to its reader, who has better words.
-Duration = Annotated[
-    Text, WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$"})
-]
-Clock = Annotated[
-    Text, WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"})
-]
+_DURATION: Any = {
+    "type": "string",
+    "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$",
+    "patternErrorMessage": "this is not a duration; write one like 30s, 2h or 1d12h",
+}
+_CLOCK: Any = {
+    "type": "string",
+    "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$",
+    "patternErrorMessage": "this is not a time of day; write one like 09:00 or 17:30",
+}
+Duration = Annotated[Text, WithJsonSchema(_DURATION)]
+Clock = Annotated[Text, WithJsonSchema(_CLOCK)]
 # The reader of conditions tells what is wrong in one; the schema has its own definition of them.
 When = Annotated[dict[str, Any] | Literal["always"], WithJsonSchema({"defined": "When"})]
 

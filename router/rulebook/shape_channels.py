@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
 
 from router.rulebook.shape_base import Duration, Number, Shape, Text, key
 
-_RATE = r"^\s*\d+(\.\d+)?\s*/\s*\d*\s*(s|sec|m|min|h|d)\s*$"
+_RATE: Any = {
+    "type": "string",
+    "pattern": r"^\s*\d+(\.\d+)?\s*/\s*\d*\s*(s|sec|m|min|h|d)\s*$",
+    "patternErrorMessage": "this is not a rate; write one like 1/s or 30/min",
+}
 
 
 class SourceShape(Shape):
@@ -164,10 +168,7 @@ class ChannelShape(Shape):
     """A named place messages go: exactly one recipient of one service."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [{"required": [service]} for service in SERVICES],
-            "errorMessage": f"a channel is exactly one of {', '.join(SERVICES)}",
-        }
+        json_schema_extra={"oneOf": [{"required": [service]} for service in SERVICES]}
     )
 
     slack: SlackShape = key(
@@ -225,7 +226,7 @@ class ChannelShape(Shape):
         examples=[["case_name"]],
         left_out="nothing is masked",
     )
-    rate: Annotated[Text, WithJsonSchema({"type": "string", "pattern": _RATE})] = key(
+    rate: Annotated[Text, WithJsonSchema(_RATE)] = key(
         "a rate like 1/s or 30/min",
         "how many messages it takes",
         examples=["1/s", "30/min"],

@@ -98,10 +98,7 @@ class DigestShape(Shape):
     """Collect, then say it in one message."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [{"required": ["every"]}, {"required": ["at"]}],
-            "errorMessage": "a digest says either `every` (how long) or `at` (when)",
-        }
+        json_schema_extra={"oneOf": [{"required": ["every"]}, {"required": ["at"]}]}
     )
 
     every: Duration = key(
@@ -161,7 +158,6 @@ class WatchShape(Shape):
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [{"required": [kind]} for kind in _KINDS],
-            "errorMessage": f"a watch is exactly one of {', '.join(_KINDS)}",
             "allOf": [{"if": {"required": [k]}, "then": _FIT[k]} for k in _KINDS],
         }
     )
