@@ -135,9 +135,8 @@ def of_rules(
     for text in weak:
         yield Finding("secrets", "warning", text, "`router token` makes a long one")
     if not lacking and not weak:
-        yield Finding(
-            "secrets", "ok", f"{len(ruleset.sources)} sources can post, each by its secret"
-        )
+        many = len(ruleset.sources)
+        yield Finding("secrets", "ok", f"{many} source{'s' * (many != 1)} can post")
 
 
 def _length(secret: Secret) -> int:

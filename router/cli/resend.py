@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,8 +21,20 @@ SHOWN = 20
 """Deliveries that are shown one by one; of more, a count by rule and channel."""
 
 
+class _Id(click.ParamType[int]):
+    """The id of a delivery."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) < 2**63):
+            self.fail(f"`{text}` is no delivery's id; `router deliveries` lists them", param)
+        return int(text)
+
+
 @click.command()
-@click.argument("ids", nargs=-1, type=click.IntRange(1, 2**63 - 1))
+@click.argument("ids", nargs=-1, type=_Id())
 @filter_options
 @click.option(
     "--fresh", is_flag=True, help="Make the words again, by the rules and templates on disk."

@@ -8,7 +8,8 @@ import time
 
 import click
 
-from router.cli.edge import fail, read_text, settings_now
+from router.cli.edge import fail, note_deed, open_history, read_text, settings_now
+from router.cli.paper import plain
 from router.problem import report, suggest
 
 
@@ -17,7 +18,8 @@ from router.problem import report, suggest
 def command(channel: str) -> None:
     """Send one real message to CHANNEL and say what the far end answered.
 
-    Nothing is stored. With ROUTER_OUTBOUND=capture the message is shown instead.
+    Nothing is stored but who asked for it. With ROUTER_OUTBOUND=capture the message is shown
+    instead. Exit 0 if the far end took it.
 
     \b
     Example:
@@ -51,8 +53,16 @@ def command(channel: str) -> None:
         fail(str(error))
     outcome = send_test(gateway, known, base_url=settings.base_url, now=time.time())
     gateway.close()
+    ledger = open_history(settings)
+    if ledger is not None:
+        note_deed(ledger, "test message", f"channel {channel}", outcome.detail)
+        ledger.close()
     status = f" ({outcome.status})" if outcome.status else ""
     click.echo(f"{channel}: {outcome.kind}{status} in {outcome.elapsed:.2f} s: {outcome.detail}")
     if outcome.captured is not None:
-        click.echo(str(outcome.captured.get("mime") or outcome.captured.get("body") or ""))
+        from router.web.show import captured_text  # noqa: PLC0415 - not for `--help`
+
+        click.echo(plain(captured_text(outcome.captured)))
+    elif outcome.kind == "delivered" and outcome.answer.strip():
+        click.echo(f"it answered: {plain(' '.join(outcome.answer.split()))}")
     sys.exit(0 if outcome.kind == "delivered" else 1)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SEND_DEADLINE = 30.0
 """Seconds a send may take in all; then it is cut off."""
 
+BEGINNING = 400
+"""Characters of an answer that are told."""
+
 _SENDERS: dict[str, Any] = {
     "slack": SlackSender,
     "email": EmailSender,
@@ -79,10 +82,11 @@ class Gateway:
                     raise
                 told = Told(delivered=False)  # a plugin that stumbled over the answer
         elapsed = time.monotonic() - began
+        text = ""
         for exchange in recorder.exchanges:
             # Before anything is cut from it: half a secret would no longer be known as one.
-            text = exchange.answer.decode("utf-8", "replace")
-            exchange.answer = self._redactor.scrub(text).encode()
+            text = self._redactor.scrub(exchange.answer.decode("utf-8", "replace"))
+            exchange.answer = text.encode()
         captured = None
         if self._capture:
             captured = self._captured(recorder.exchanges)
@@ -97,6 +101,7 @@ class Gateway:
             elapsed=elapsed,
             thread=told.thread,
             captured=captured,
+            answer="" if self._capture else text[:BEGINNING],
         )
 
     def close(self) -> None:

@@ -144,6 +144,7 @@ def test_history_resend_and_send_test_beside_a_running_service(
         test = running.command("send-test", "sink")
         assert test.returncode == 0
         assert "sink: delivered (200)" in test.stdout
+        assert test.stdout.endswith("\nit answered: ok\n")
         assert json.loads(far.posted[-1].body)["message"]["title"] == "A test from the router"
         far.answers.append(Answer(500))
         assert running.command("send-test", "sink").returncode == 1
