@@ -6,6 +6,7 @@ Commands are imported when they are called, so that `--help` answers at once.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 import click
@@ -74,4 +75,12 @@ def group() -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line: exit 0 when all is well, 1 for a problem, 2 for wrong usage."""
-    return group(arguments, prog_name="router")
+    try:
+        return group(arguments, prog_name="router")
+    except Exception as error:
+        from router.ledger import LedgerUnavailable  # noqa: PLC0415 - not for `--help`
+
+        if not isinstance(error, LedgerUnavailable):
+            raise
+        click.echo(f"the database does not do its part: {error}", err=True)
+        sys.exit(1)

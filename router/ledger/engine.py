@@ -6,15 +6,18 @@ SQLAlchemy Core is the layer; the hot statements take whole batches: `executeman
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from router.ledger.shapes import LedgerUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from router.secret import Secret
 
@@ -183,6 +186,20 @@ def open_engine(url: Secret) -> Engine:
         if not folder.is_dir():
             raise LedgerError(f"ROUTER_DATABASE_URL: there is no folder {folder}; create it first")
     return Engine(parsed)
+
+
+@contextlib.contextmanager
+def in_words() -> Iterator[None]:
+    """A database that does not answer in this block is told in words."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise LedgerUnavailable(first_line(error)) from None
+
+
+def first_line(error: Any) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).splitlines()[0][:300] if str(cause) else type(cause).__name__
 
 
 def _names(sql: str, columns: Sequence[str], form: str) -> str:

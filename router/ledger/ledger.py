@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from router.ledger import mutes, read, timers
 from router.ledger.accept import note_checked
 from router.ledger.cancel import cancel
 from router.ledger.desk import Desk
-from router.ledger.engine import Engine
+from router.ledger.engine import Engine, first_line, in_words
 from router.ledger.glance import Glance
 from router.ledger.history import History
 from router.ledger.lanes import list_lanes
@@ -279,20 +279,12 @@ class Ledger:
 
     def _call(self, function: Callable[[sa.Connection], T]) -> T:
         if self._writer is None:
-            with self._engine.writing.begin() as connection:
+            with in_words(), self._engine.writing.begin() as connection:
                 return function(connection)
         future: Future[T] = Future()
         self._writer.call(function, future)
         return future.result()
 
     def _read(self, function: Callable[[sa.Connection], T]) -> T:
-        try:
-            with self._engine.reading.connect() as connection:
-                return function(connection)
-        except DBAPIError as error:
-            raise LedgerUnavailable(first_line(error)) from None
-
-
-def first_line(error: Any) -> str:
-    cause = getattr(error, "orig", None) or error
-    return str(cause).splitlines()[0][:300] if str(cause) else type(cause).__name__
+        with in_words(), self._engine.reading.connect() as connection:
+            return function(connection)

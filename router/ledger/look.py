@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from router.ledger.accept import note_checked
-from router.ledger.engine import Engine, LedgerError, open_engine
+from router.ledger.engine import Engine, LedgerError, first_line, open_engine
 from router.ledger.lanes import list_lanes
 from router.ledger.migrate import HEAD, version
 from router.ledger.shapes import LaneRow
@@ -57,8 +57,7 @@ def look(url: Secret, now: float) -> Looked:
                 return Looked(place=place, free=free)
         return _ask(engine, place, free, now)
     except (SQLAlchemyError, OSError) as error:
-        words = str(getattr(error, "orig", None) or error).splitlines()
-        return Looked(place=place, fault=words[0][:300] if words else "no answer", free=free)
+        return Looked(place=place, fault=first_line(error), free=free)
     finally:
         engine.close()
 

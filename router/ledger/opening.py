@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from router.ledger.engine import LedgerError, open_engine
-from router.ledger.ledger import Ledger, first_line
+from router.ledger.engine import LedgerError, first_line, open_engine
+from router.ledger.ledger import Ledger
 from router.ledger.migrate import migrate
 
 if TYPE_CHECKING:

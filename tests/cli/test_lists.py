@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
 
 from far_end import Answer, HttpFarEnd, wait_until
 from router.cli.table import Table
+from router.ledger import open_ledger
+from router.secret import Secret
 from running import Running
 from typed import run, run_in
 
@@ -113,6 +116,17 @@ def test_filters_that_make_no_sense_are_wrong_usage(tmp_path: Path) -> None:
     done = run_in(tmp_path, ["events"], {})
     assert (done.returncode, list(tmp_path.iterdir())) == (1, [])
     assert "`router serve` makes it" in done.stderr
+
+
+def test_a_database_that_fails_is_told_in_words(tmp_path: Path) -> None:
+    open_ledger(Secret(f"sqlite:///{tmp_path / 'router.db'}"), lambda: 0.0).close()
+    with sqlite3.connect(tmp_path / "router.db") as broken:
+        broken.execute("DROP TABLE deliveries")
+    broken.close()
+    for given in (["deliveries"], ["resend", "1"]):
+        done = run_in(tmp_path, given, {})
+        told = "the database does not do its part: no such table: deliveries\n"
+        assert (done.returncode, done.stderr) == (1, told)
 
 
 def test_a_resend_needs_ids_or_filters_that_can_be_sent_again(running: Running) -> None:
