@@ -10,7 +10,6 @@ import click
 
 from router.cli.edge import (
     echo_json,
-    fail,
     load_rules,
     open_history,
     read_since,
@@ -69,7 +68,6 @@ def command(rules: str, since: str, *, fail_on_change: bool, as_json: bool) -> N
 def _run(settings: Settings, old: Ruleset, new: Ruleset, since: float) -> Report:
     from router.backtest import backtest  # noqa: PLC0415 - not for `--help`
     from router.cli.progress import watched  # noqa: PLC0415
-    from router.ledger import LedgerError  # noqa: PLC0415
 
     sides = (_side(settings, old), _side(settings, new))
     now = time.time()
@@ -82,8 +80,6 @@ def _run(settings: Settings, old: Ruleset, new: Ruleset, since: float) -> Report
             return backtest(*sides, (), now)
         events = watched(ledger.history.events(span), span.number, "rehearsing events")
         return backtest(*sides, events, now)
-    except LedgerError as error:
-        fail(str(error))
     finally:
         ledger.close()
 
