@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
     from router.doctor import Finding
     from router.rulebook import Built
+    from router.rules import Ruleset
     from router.settings import Settings
 
 T = TypeVar("T")
 
-PATIENCE = 8.0
+PATIENCE = 12.0
 """Seconds that all questions together may take."""
 _COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
@@ -52,7 +53,6 @@ def command(*, as_json: bool, no_network: bool) -> None:
 
 
 def _examine(*, network: bool) -> list[Finding]:
-    from router.delivery import formats, inspect, probe  # noqa: PLC0415 - not for `--help`
     from router.doctor import (  # noqa: PLC0415
         Finding,
         of_channels,
@@ -60,20 +60,40 @@ def _examine(*, network: bool) -> list[Finding]:
         of_rules,
         of_settings,
     )
-    from router.ledger import Looked, look  # noqa: PLC0415
-    from router.rulebook import build, prove, read_files  # noqa: PLC0415
+    from router.ledger import Looked  # noqa: PLC0415
 
     try:
         settings = read_settings(os.environ, read_text)
     except SettingsError as error:
         # Nothing else can be known: where the rules and the database are stands there.
-        lines = str(error).splitlines()
-        return [
-            Finding("settings", "fault", line, "correct it in the environment") for line in lines
-        ]
+        advice = "correct it in the environment"
+        return [Finding("settings", "fault", t, advice) for t in str(error).splitlines()]
     now = time.time()
     capture = settings.outbound == "capture"
     findings = list(of_settings(settings))
+    found = _rules(settings)
+    ruleset = found.ruleset
+    findings += of_rules(settings.rules, found.problems, ruleset, capture)
+    readable = not any(f.about == "TLS" and f.state == "fault" for f in findings)
+    connect = network and readable and ruleset is not None
+    answers = _ask(settings, ruleset if connect else None, now)
+    hung = Looked(place="the database", fault=f"it did not answer within {PATIENCE:.0f} s")
+    looked = answers.get("database", hung)
+    findings += of_ledger(looked, now)
+    findings.append(_of_service(settings, answers.get("service")))
+    if ruleset is not None and "channels" in answers:
+        findings += of_channels(answers["channels"], ruleset, looked, now, capture)
+    elif connect:
+        text = f"they could not be asked within {PATIENCE:.0f} s"
+        findings.append(Finding("channels", "fault", text, "this machine is busy: run it again"))
+    return [_without_secrets(finding, settings, found) for finding in findings]
+
+
+def _rules(settings: Settings) -> Built:
+    """The rules as the service would load them, with their tests run."""
+    from router.delivery import formats, inspect  # noqa: PLC0415 - not for `--help`
+    from router.rulebook import build, prove, read_files  # noqa: PLC0415
+
     built = build(
         read_files(settings.rules, settings.templates),
         environment=os.environ,
@@ -81,26 +101,23 @@ def _examine(*, network: bool) -> list[Finding]:
         inspect_channel=inspect,
         outbound=settings.outbound,
     )
-    found = prove(built, formats)
-    ruleset = found.ruleset
-    findings += of_rules(settings.rules, found.problems, ruleset, capture)
-    readable = not any(f.about == "TLS" and f.state == "fault" for f in findings)
+    return prove(built, formats)
+
+
+def _ask(settings: Settings, ruleset: Ruleset | None, now: float) -> dict[str, Any]:
+    """Ask the database, the service, and (with a ruleset) its channels' far ends, side by side."""
+    from router.delivery import probe  # noqa: PLC0415 - not for `--help`
+    from router.ledger import look  # noqa: PLC0415
+
     asked: dict[str, Callable[[], Any]] = {
         "database": lambda: look(settings.database_url, now),
         "service": lambda: ask_ready(settings),
     }
-    if network and ruleset is not None and readable:
+    if ruleset is not None:
         asked["channels"] = lambda: probe(
             ruleset.channels, ca_bundle=settings.ca_bundle, redactor=ruleset.redactor()
         )
-    answers = _side_by_side(asked)
-    hung = Looked(place="the database", fault=f"it did not answer within {PATIENCE:.0f} s")
-    looked = answers.get("database", hung)
-    findings += of_ledger(looked, now)
-    findings.append(_of_service(settings, answers.get("service")))
-    if ruleset is not None and "channels" in answers:
-        findings += of_channels(answers["channels"], ruleset, looked, now, capture)
-    return [_without_secrets(finding, settings, found) for finding in findings]
+    return _side_by_side(asked)
 
 
 def _side_by_side(asked: dict[str, Callable[[], Any]]) -> dict[str, Any]:

@@ -140,9 +140,10 @@ def _show_made(
     settings: Settings,
     lanes: dict[str, LaneRow],
 ) -> None:
-    from router.cli.paper import width  # noqa: PLC0415
+    from router.cli.paper import fold, plain, width  # noqa: PLC0415
     from router.cli.reasons import Line, show_decisions, show_lines, stored_line  # noqa: PLC0415
     from router.event import OWN  # noqa: PLC0415
+    from router.view import stored_event  # noqa: PLC0415
     from router.web.show import why_paused  # noqa: PLC0415
 
     today = rules_on_disk(settings)
@@ -153,6 +154,10 @@ def _show_made(
         lines.setdefault(delivery.rule, []).append(stored_line(delivery, now, paused))
     if row.source == OWN:
         click.echo("the router told this about itself; no rule of yours was asked")
+        event = stored_event(row)
+        for name in ("title", "text"):
+            if event is not None and event.fields.get(name):
+                click.echo("  " + fold(plain(str(event.fields[name])), 2, width()))
     show_decisions(decisions, lines)
     asked = {decision.rule for decision in decisions}
     for rule, others in lines.items():

@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from far_end import Answer, HttpFarEnd, wait_until
-from typed import SAMPLE, run
+from router.ledger import Own, open_ledger
+from router.secret import Secret
+from typed import SAMPLE, run, run_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +118,24 @@ def test_a_stored_event_says_what_became_of_each_delivery(
         assert (missing.returncode, missing.stderr) == (
             1, "there is no event 99; `router events` lists them\n",
         )  # fmt: skip
+
+
+def test_what_the_router_told_about_itself_is_explained_in_its_words(tmp_path: Path) -> None:
+    ledger = open_ledger(Secret(f"sqlite:///{tmp_path / 'router.db'}"), lambda: 1.8e9)
+    told = {"title": "Channel post fails", "text": "since an hour"}
+    ledger.tell(
+        Own(
+            key="k", again_at=1.9e9, rule="channel_failing: any", trigger="channel_failing",
+            fields=told, channels=("duty",), ruleset="h",
+        )
+    )  # fmt: skip
+    ledger.close()
+    done = run_in(tmp_path, ["explain", "1"], {})
+    assert done.returncode == 0
+    assert "the router told this about itself" in done.stdout
+    assert (
+        "  Channel post fails\n  since an hour\n  channel_failing: any\n    -> duty" in done.stdout
+    )
 
 
 def test_wrong_usage_is_answered_in_words(tmp_path: Path) -> None:
