@@ -1,0 +1,92 @@
+"""The page of channels in a real browser: a test message, a pause that holds, a mute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from far_end import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Locator, Page
+
+    from running import Running
+
+pytestmark = pytest.mark.e2e
+
+
+def channel(page: Page, name: str) -> Locator:
+    heading = page.get_by_role("heading", name=name, exact=True)
+    return page.locator(".channel").filter(has=heading)
+
+
+def test_a_test_message_is_shown_as_it_would_go_out(
+    page: Page, running: Running, is_accessible: Callable[[Page], bool]
+) -> None:
+    page.goto(running.url)
+    page.keyboard.press("g")
+    page.keyboard.press("c")
+    page.wait_for_url("**/channels")
+    assert is_accessible(page)
+    channel(page, "kyc-team").get_by_role("button", name="Test message").click()
+    told = page.get_by_role("status")
+    assert "was captured" in told.inner_text()
+    told.get_by_text("Exactly as it would go out").click()
+    assert "A test from the router" in told.locator("pre").inner_text()
+    assert is_accessible(page)
+
+
+def test_a_pause_holds_what_comes_until_somebody_lets_it_go_on(
+    page: Page, running: Running, is_accessible: Callable[[Page], bool]
+) -> None:
+    page.goto(f"{running.url}/channels")
+    one = channel(page, "compliance")
+    one.get_by_text("Pause…").click()
+    one.locator("form[action='/channels/pause']").get_by_label("Reason").fill("they <b>move</b>")
+    assert is_accessible(page)
+    page.get_by_role("button", name="Pause compliance").click()
+    assert "compliance is paused" in page.get_by_role("status").inner_text()
+    assert "paused it: they <b>move</b>" in channel(page, "compliance").inner_text()
+    event = running.post({"trigger": "case_proofs_updated", "case_id": 77})[1]["event"]
+    page.goto(f"{running.url}/events/{event}")
+    assert "paused by anyone: they <b>move</b>" in page.locator("main").inner_text()
+    page.goto(f"{running.url}/channels")
+    channel(page, "compliance").get_by_role("button", name="Resume").click()
+    assert "compliance goes on" in page.get_by_role("status").inner_text()
+    made = f"/api/events/{event}"
+    wait_until(lambda: running.get(made)[1]["deliveries"][0]["state"] == "sent")
+
+
+def test_a_live_part_leaves_what_somebody_types(page: Page, running: Running) -> None:
+    page.goto(f"{running.url}/channels")
+    one = channel(page, "kyc-team")
+    one.get_by_text("Mute…").click()
+    reason = one.locator("form[action='/channels/mute']").get_by_label("Reason")
+    reason.fill("half a sen")
+    before = one.locator(".spark p").inner_text()
+    running.post({"trigger": "case_comment", "case_id": 78})
+
+    def moved() -> bool:
+        page.evaluate("htmx.trigger('#live', 'look')")
+        page.wait_for_timeout(50)
+        return one.locator(".spark p").inner_text() != before
+
+    wait_until(moved)
+    assert reason.input_value() == "half a sen"
+    assert reason.is_visible()
+
+
+def test_a_muted_channel_says_until_when_and_why(page: Page, running: Running) -> None:
+    page.goto(f"{running.url}/channels")
+    one = channel(page, "credit-team")
+    one.get_by_text("Mute…").click()
+    one.locator("form[action='/channels/mute']").get_by_label("Reason").fill("an import")
+    one.get_by_role("button", name="Mute credit-team").click()
+    told = channel(page, "credit-team")
+    assert told.locator(".chip").inner_text() == "muted"
+    assert "an import it ends in" in told.locator(".channel-why").inner_text()
+    for mute in running.get("/api/mutes")[1]["items"]:
+        running.request("DELETE", f"/api/mutes/{mute['id']}", None, {})
