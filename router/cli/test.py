@@ -82,7 +82,10 @@ def command(
     try:
         while True:
             seen = _files(wanted)
-            _run(wanted)
+            try:
+                _run(wanted)
+            except click.UsageError as error:
+                click.echo(error.message)
             click.secho(f"waiting for a change of {name}; Ctrl-C ends", dim=True)
             while _files(wanted) == seen:
                 time.sleep(LOOK_EVERY)
