@@ -17,7 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from router.identity import Identity, clean_name
-from router.secret import same
+from router.secret import MASK, same
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +112,9 @@ class Access:
                 return Refused("often", wait)
             role = self._role_of(given)
             if role is None:
-                named = clean_name(name) or "nobody"
+                # Some type their password where the name goes.
+                swapped = self._role_of(name.strip()) is not None
+                named = MASK if swapped else clean_name(name) or "nobody"
                 self._tell(Identity(named, "nobody", way, address), "failed login")
                 return Refused("wrong")
             self._people.forgive(place)

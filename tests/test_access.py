@@ -80,6 +80,14 @@ def test_the_hash_of_a_password_is_set_in_its_place(ledger: Ledger, clock: Clock
     assert door.by_session(door.begin(who, OPERATOR), None) is not None
 
 
+def test_a_password_that_was_typed_as_the_name_is_not_told(ledger: Ledger, clock: Clock) -> None:
+    told: list[Any] = []
+    door = access(ledger, clock, told, admin_password=Secret(HASH))
+    for name in (OPERATOR, f" {VIEWER} "):
+        assert door.by_password(name, "anna", None, "login") == Refused("wrong")
+    assert told == [("***", "failed login")] * 2
+
+
 def test_the_eleventh_wrong_password_waits_also_if_it_is_right(
     ledger: Ledger, clock: Clock
 ) -> None:

@@ -7,7 +7,7 @@ import ipaddress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from router.access import Refused
+from router.access import PREFIX, Refused
 from router.identity import Identity
 from router.web.secrets import read_basic
 
@@ -103,9 +103,9 @@ def _prove(service: Service, request: Asked) -> Identity | Refused | None:
             listed = [name for part in groups.split(",") if (name := part.strip())]
             return access.by_proxy(user, listed, address)
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
+    if scheme.lower() == "bearer" and (rest.strip().startswith(PREFIX) or not settings.open_to_all):
         return access.by_token(rest.strip(), address)
-    if scheme.lower() == "basic":
+    if scheme.lower() == "basic" and not settings.open_to_all:
         name, password = read_basic(rest) or ("", "")
         return access.by_password(name, password, address, "basic")
     cookie = session_of(request)
