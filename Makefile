@@ -6,10 +6,10 @@ LANGUAGE_SERVER := 1.25.0
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test e2e editor check format bench image manual lock clean
+.PHONY: help setup run test e2e editor check format bench screenshots image manual lock clean
 
 help: ## this list
-	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("the router needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -61,6 +61,9 @@ format: $(VENV)/.dev ## put the code into its form
 
 bench: $(VENV)/.dev ## benchmarks: a table with ratios from one run
 	@$(BIN)/python -m benchmarks
+
+screenshots: $(VENV)/.dev ## pictures of the pages for the docs (Debian: apt-get install chromium)
+	@PYTHONPATH=tests $(BIN)/python tests/screenshots.py
 
 image: ## the container image (docker, podman or buildah, whichever is there)
 	@deploy/build-image

@@ -100,8 +100,8 @@ def _deliveries(
         reason = None if state == "sent" else "the far end answered 404 Not Found"
         yield (luck.choice(RULES), channel, state, reason, at, at, at + luck.random())
     if waits:
-        # For later, so that nobody sends it while the pages are measured.
-        yield ("to file", "credit-team", "pending", "its time has not come yet", at, at + 9e6, None)
+        # For later, so that nobody sends it while the pages are measured; by a rule that is there.
+        yield ("all", "sink", "pending", "its time has not come yet", at, at + 9e6, None)
 
 
 def _add(rows: dict[str, list[tuple[Any, ...]]], delivery: int, number: int, made: Any) -> None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from litestar import Request, Response, get
 
-from router.delivery import ChannelError, Gateway
+from router.delivery import ChannelError, Gateway, formats
+from router.event import OWN
 from router.in_force import say
 from router.message import Delivery
+from router.rulebook import as_test
 from router.view import explain, stored_event
 from router.web.draw import fragment, page
 from router.web.faults import NotThere
@@ -79,6 +81,27 @@ async def raw(request: Request[Any, Any, Any]) -> Html:
     text = await asyncio.to_thread(lambda: _raw(service, *_find(service, *which)))
     if "hx-request" in request.headers:
         return Response(fragment("_raw.html.j2", text=text), media_type="text/html")
+    return Response(text, media_type="text/plain")
+
+
+@get("/events/{event_id:int}/test")
+async def as_a_test(request: Request[Any, Any, Any]) -> Html:
+    """A test for `tests:` in the rules, that the rules in force pass: what they say about it."""
+    service: Service = request.app.state.service
+    number = read_id(request, "event_id")
+
+    def work() -> str:
+        row = service.ledger.event(number)
+        event = None if row is None else stored_event(row)
+        if event is None or event.source == OWN:
+            raise NotThere(f"event {number} is none that rules were asked about")
+        ruleset = service.rules.current.ruleset
+        name = f"event {number}: {event.trigger}"
+        return as_test(event, name, ruleset, formats(ruleset.channels)).text
+
+    text = await asyncio.to_thread(work)
+    if "hx-request" in request.headers:
+        return Response(fragment("_as_test.html.j2", text=text), media_type="text/html")
     return Response(text, media_type="text/plain")
 
 

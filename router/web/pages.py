@@ -10,7 +10,7 @@ from litestar import Request, Response, get
 from router.web.activity import activity, post_sample
 from router.web.deliveries import deliveries, do_many, plan_many
 from router.web.draw import STATIC
-from router.web.event import event, mail, raw
+from router.web.event import as_a_test, event, mail, raw
 from router.web.faults import NotThere
 from router.web.identity import ANYONE
 from router.web.one import cancel, resend
@@ -25,7 +25,7 @@ _TYPES = {
 
 def page_handlers() -> list[Any]:
     """Everything that answers a browser."""
-    events = [activity, post_sample, event, mail, raw]
+    events = [activity, post_sample, event, mail, raw, as_a_test]
     return [*events, deliveries, plan_many, do_many, resend, cancel, static]
 
 

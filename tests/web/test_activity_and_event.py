@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import json
 import re
+import sqlite3
 import urllib.error
 import urllib.request
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +17,7 @@ from far_end import Answer, HttpFarEnd, SmtpFarEnd, wait_until
 from running import SECRET, Running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 EVENT = {
     "trigger": "case_approved",
@@ -271,3 +273,23 @@ def test_a_large_body_is_shown_as_far_as_it_is_read(running: Running) -> None:
     assert "bytes is left out here" in page
     assert page.count("y" * 1000) < 25
     assert "KYC-9" in _page(running, "/?case=KYC-9")
+
+
+def test_an_event_becomes_a_test_that_can_be_copied(running: Running) -> None:
+    assert "Make a test of this" in _page(running, "/events/1")
+    text = _page(running, "/events/1/test")
+    assert text.startswith('- name: "event 1: case_approved"')
+    assert "rule: approved" in text
+
+
+def test_a_database_that_does_not_answer_is_told_on_a_page_that_says_what_to_do(
+    router: Callable[..., Running],
+) -> None:
+    made = router(_rules("http://127.0.0.1:9", 9))
+    with closing(sqlite3.connect(made.folder / "router.db")) as connection:
+        connection.execute("ALTER TABLE events RENAME TO lost")
+    for path in ("/", "/events/1", "/deliveries?state=failed"):
+        status, page = made.get(path, accept="text/html")
+        assert status == 503
+        assert "Nothing that was answered 202 is lost" in page
+        assert f'href="{path}">Try again' in page

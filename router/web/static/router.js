@@ -109,21 +109,25 @@ theme.addEventListener("click", () => {
 // --- small helps ---
 
 // A button with `data-copy="#id"` copies the words of that element.
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const from = document.querySelector(button.dataset.copy);
-    const was = button.textContent;
-    try {
-      await navigator.clipboard.writeText(from.textContent);
-      button.textContent = "Copied";
-    } catch {
-      getSelection().selectAllChildren(from);
-      button.textContent = "Selected: press Ctrl+C";
-    }
-    setTimeout(() => { button.textContent = was; }, 2000);
-  });
-}
+const offerCopies = (within) => {
+  for (const button of within.querySelectorAll("[data-copy][hidden]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const from = document.querySelector(button.dataset.copy);
+      const was = button.textContent;
+      try {
+        await navigator.clipboard.writeText(from.textContent);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(from);
+        button.textContent = "Selected: press Ctrl+C";
+      }
+      setTimeout(() => { button.textContent = was; }, 2000);
+    });
+  }
+};
+offerCopies(document);
+document.body.addEventListener("htmx:afterSwap", (event) => offerCopies(event.target));
 
 // A checkbox with `data-all` ticks all others of its form, and the form counts what is ticked.
 for (const all of document.querySelectorAll("input[data-all]")) {
