@@ -20,6 +20,8 @@ from router.cli.edge import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from router.event import Event
     from router.ledger import EventRow, LaneRow
     from router.route import Decision, RoutingTable
@@ -79,8 +81,8 @@ def _explain_file(path: str, source: str | None, rules: str | None, *, as_json: 
 
 
 def _explain_stored(number: int, source: str | None, rules: str | None, *, as_json: bool) -> None:
-    from router.route import RoutingTable  # noqa: PLC0415
-    from router.rulebook import rebuild  # noqa: PLC0415 - not for `--help`
+    from router.cli.reasons import headline  # noqa: PLC0415 - not for `--help`
+    from router.event import OWN  # noqa: PLC0415
     from router.view import event_view, explain, stored_event  # noqa: PLC0415
 
     if source is not None:
@@ -93,28 +95,40 @@ def _explain_stored(number: int, source: str | None, rules: str | None, *, as_js
     ledger.close()
     if row is None:
         fail(f"there is no event {number}; `router events` lists them")
-    ruleset = load_rules(settings, rules) if rules or files is None else rebuild(files)
-    table = RoutingTable(ruleset)
-    decisions = explain(row, table)
+    table = _table(files, rules, settings)
+    decisions = explain(row, table) if table is not None else ()
     if as_json:
-        echo_json({**event_view(row, decisions), "explained_by": ruleset.hash})
+        by = None if table is None else table.ruleset.hash
+        echo_json({**event_view(row, decisions), "explained_by": by})
         return
-    from router.cli.reasons import headline  # noqa: PLC0415
-
     event = stored_event(row)
     if event is None:
         _show_rejected(row)
         return
     click.echo(headline(event) + f"        event {number}")
-    if rules:
+    if rules and table is not None and event.source != OWN:
         click.echo(f"by {rules}, as it would be:")
         _show_planned(event, table, decisions)
         click.echo("what really became of it:")
         _show_made(row, (), settings, lanes)
         return
     _show_made(row, decisions, settings, lanes)
-    if files is None and decisions:
-        click.echo("the rules of that time are no longer kept; these are the reasons of today's")
+    if files is None and event.source != OWN:
+        others = "these are the reasons of today's" if table else "and those on disk are broken"
+        click.echo(f"the rules of that time are no longer kept; {others}")
+
+
+def _table(
+    files: Mapping[str, str] | None, rules: str | None, settings: Settings
+) -> RoutingTable | None:
+    """The rules to explain by: those given, those of the event, or those on disk if they hold."""
+    from router.route import RoutingTable  # noqa: PLC0415 - not for `--help`
+    from router.rulebook import rebuild  # noqa: PLC0415
+
+    if rules is not None:
+        return RoutingTable(load_rules(settings, rules))
+    ruleset = rules_on_disk(settings) if files is None else rebuild(files)
+    return None if ruleset is None else RoutingTable(ruleset)
 
 
 def _show_planned(event: Event, table: RoutingTable, decisions: tuple[Decision, ...]) -> None:
