@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from jinja2 import meta
@@ -26,7 +27,7 @@ _ASKING = frozenset({"defined", "undefined"})
 
 def inspect(templates: Mapping[str, str]) -> list[TemplateFault]:
     """Every fault of these templates (file name -> text), in their order."""
-    names = {**BUILT_IN, **templates}
+    names = frozenset((*BUILT_IN, *templates))
     faults: list[TemplateFault] = []
     for name, source in templates.items():
         faults.extend(inspect_source(source, name, names))
@@ -34,20 +35,25 @@ def inspect(templates: Mapping[str, str]) -> list[TemplateFault]:
 
 
 def inspect_source(
-    source: str, name: str, templates: Mapping[str, str] = BUILT_IN
+    source: str, name: str, known: frozenset[str] = frozenset(BUILT_IN)
 ) -> list[TemplateFault]:
-    """Every fault of one template's text."""
+    """Every fault of one template's text; `known` are the names of all templates."""
+    return list(_inspected(source, name, known))
+
+
+@lru_cache(maxsize=1000)
+def _inspected(source: str, name: str, templates: frozenset[str]) -> tuple[TemplateFault, ...]:
     try:
         tree = _sandbox.parse(source, name)
         _sandbox.compile(source, name)
     except TemplateSyntaxError as error:
-        return [TemplateFault(name, error.lineno, _with_guess(in_words(error)))]
+        return (TemplateFault(name, error.lineno, _with_guess(in_words(error))),)
     except (RecursionError, ValueError):
-        return [TemplateFault(name, None, "it is nested too deeply")]
-    return [
+        return (TemplateFault(name, None, "it is nested too deeply"),)
+    return (
         *(TemplateFault(name, line, text) for line, text in _references(tree, templates)),
         *(TemplateFault(name, line, text) for line, text in _unknown_names(tree)),
-    ]
+    )
 
 
 def _with_guess(text: str) -> str:
@@ -86,15 +92,16 @@ def closure(
     return found
 
 
-def _named(source: str) -> set[str | None]:
+@lru_cache(maxsize=1000)
+def _named(source: str) -> frozenset[str | None]:
     """The templates that a text extends, includes or imports; None for one by a variable."""
     try:
-        return set(meta.find_referenced_templates(_sandbox.parse(source)))
+        return frozenset(meta.find_referenced_templates(_sandbox.parse(source)))
     except (TemplateSyntaxError, RecursionError):
-        return {None}
+        return frozenset({None})
 
 
-def _references(tree: n.Template, templates: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+def _references(tree: n.Template, templates: frozenset[str]) -> Iterator[tuple[int, str]]:
     for node in tree.find_all((n.Extends, n.Include, n.Import, n.FromImport)):
         target = node.template  # type: ignore[attr-defined]
         if isinstance(target, n.Const) and target.value not in templates:

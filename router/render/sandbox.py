@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import datetime
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, Undefined, nodes
+from jinja2.bccache import Bucket, BytecodeCache
 from jinja2.exceptions import FilterArgumentError, SecurityError, TemplateNotFound
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -60,6 +63,31 @@ class Sources(BaseLoader):
         return self._texts[template], template, None
 
 
+class Remembered(BytecodeCache):
+    """What templates were compiled to, by their text: rules are built again and again (when they
+    change, when they are tried), mostly from the same templates."""
+
+    MOST = 1000
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = _compiled.get((self._kind, bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is None:
+            return
+        with _compiling:
+            _compiled[self._kind, bucket.key, bucket.checksum] = bucket.code
+            while len(_compiled) > self.MOST:
+                _compiled.pop(next(iter(_compiled)))
+
+
+_compiling = threading.Lock()
+_compiled: dict[tuple[Kind, str, str], CodeType] = {}
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """An environment for one kind of words; every value that is printed is made safe for it."""
 
@@ -78,6 +106,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             keep_trailing_newline=False,
             cache_size=-1,
             auto_reload=False,
+            bytecode_cache=Remembered(kind),
         )
         self.globals.clear()
         charged = self.budget.charged

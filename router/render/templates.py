@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -131,7 +132,7 @@ class Templates:
                 if len(chain) > _EXTEND:
                     raise TemplateFault(name, None, "it extends too many others, or itself")
                 chain.append(sandbox.get_template(at))
-                parent, setup = _outside_blocks(sandbox.parse(self._sources[at], at))
+                parent, setup = _outside_blocks(self._sources[at], at)
                 has_setup = has_setup or setup
                 at = parent
         except FAULTS as error:
@@ -139,8 +140,13 @@ class Templates:
         return _Compiled(tuple(chain), has_setup)
 
 
-def _outside_blocks(tree: n.Template) -> tuple[str | None, bool]:
+_parser = Sandbox("text")
+
+
+@lru_cache(maxsize=500)
+def _outside_blocks(source: str, name: str) -> tuple[str | None, bool]:
     """Which template this one extends, and whether statements stand beside its blocks."""
+    tree = _parser.parse(source, name)
     parent = None
     setup = False
     for node in tree.body:
