@@ -52,6 +52,7 @@ def write_history(database: Path, events: int, waiting: int = 2_000) -> None:
                 sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
                 connection.executemany(sql, rows[table])
             connection.execute("COMMIT")
+        connection.executemany("INSERT INTO tallies VALUES (?, ?, ?, 0, ?, ?)", _tallies(now))
         for name, value in (("events", events), ("deliveries", delivery), ("messages", delivery)):
             connection.execute("UPDATE counters SET value = ? WHERE name = ?", (value, name))
 
@@ -70,6 +71,18 @@ _COLUMNS = {
     "messages": ("id", "content"),
 }
 _TRIGGERS = tuple(TRIGGERS)
+
+
+def _tallies(now: float) -> Iterator[tuple[Any, ...]]:
+    """What the service counts as it writes: rules by day, channels and the source by hour."""
+    for day in range(60):
+        at = (now // 86400 - day) * 86400
+        yield from (("matched", rule, at, 2_000, at) for rule in RULES)
+    for hour in range(24 * 6):
+        at = (now // 3600 - hour) * 3600
+        yield ("received", "atfinity", at, 450, at)
+        for kind, number in (("sent", 160), ("failed", 1), ("suppressed", 1)):
+            yield from ((kind, channel, at, number, at) for channel in CHANNELS)
 
 
 def _event(number: int, at: float, luck: random.Random) -> tuple[Any, ...]:

@@ -32,11 +32,13 @@ def begin_mute(
 
     Raises ValueError, in words for the person who asked.
     """
+    if "\0" in name:
+        raise ValueError("a name with a NUL in it names nothing")
     found = kind_of(name, ruleset, kind)
     seconds = parse_duration(length)
     if not 0 < seconds <= LONGEST:
         raise ValueError(f"`{length}` is no time to be silent for; at most a year")
-    words = " ".join(reason.split())
+    words = " ".join(reason.replace("\0", "").split())
     if not words:
         raise ValueError("a mute needs a reason: those who miss a message will ask for it")
     return ledger.mute(found, name, until=now + seconds, reason=words[:300], author=author)

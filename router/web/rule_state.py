@@ -49,7 +49,7 @@ class RuleState(msgspec.Struct, frozen=True, kw_only=True):
         """The channels it tells, and the word for those that it tells only in an escalation."""
         first = {target.channel: "" for target in self.rule.targets}
         later = (target for step in self.rule.escalate for target in step.targets)
-        return {**dict.fromkeys((target.channel for target in later), "escalation"), **first}
+        return first | {t.channel: "escalation" for t in later if t.channel not in first}
 
 
 def rule_states(

@@ -214,7 +214,7 @@ def _done(answers: list[Cancelled]) -> int:
 
 
 def _filters(query: Mapping[str, Any]) -> tuple[dict[str, str], TimerFilters]:
-    given = {name: str(query.get(name) or "").strip() for name in NARROWED}
+    given = {name: str(query.get(name) or "").replace("\0", "").strip() for name in NARROWED}
     narrowed = {name: value or None for name, value in given.items()}
     return given, TimerFilters(
         after=_after(str(query.get("cursor") or "")), limit=LIMIT, **narrowed
