@@ -61,8 +61,9 @@ class Rehearsal:
         self._made = made
         self._now = 0.0
         self._last = 0
+        self._kind = FIRE
         self._known: dict[str, Remembered] = {}
-        self._heap: list[tuple[float, int, int, Fate]] = []  # (when, FIRE or SPEAK, id)
+        self._heap: list[tuple[float, int, int, Fate]] = []  # (when, what, id)
         self._queues: dict[tuple[str, str], list[Fate]] = {}  # (channel, case): first is next
         self._digests: dict[str, dict[int, Fate]] = {}
         self._cases: dict[str, dict[int, Fate]] = {}  # all that waits of a case
@@ -98,14 +99,18 @@ class Rehearsal:
         self._now = max(self._now, until)
 
     def _next(self) -> None:
+        """Let what is first to happen do so: one timer, or all that may be said at that moment."""
         when, kind, _, fate = heapq.heappop(self._heap)
         if fate.state != "pending":
             return
         self._now = max(self._now, when)
         if kind == FIRE:
             self._fire(fate)
-        elif fate.queued and fate.due_at <= self._now:
-            self._speak(fate)
+            return
+        together = [fate]
+        while self._heap and self._heap[0][:2] == (when, kind):
+            together.append(heapq.heappop(self._heap)[3])
+        self._speak(together, kind)
 
     def _make(self, event: Event, planned: Planned) -> Fate:
         self._last += 1
@@ -167,12 +172,32 @@ class Rehearsal:
             self._digests.setdefault(fate.digest, {})[fate.id] = fate
         self._wait(fate, SPEAK)
 
-    def _speak(self, fate: Fate) -> None:
-        """Say it, with what goes with it, unless an earlier one of its case stands before it."""
-        if not self._its_turn(fate, {fate.id}):
-            return  # asked again when that has gone
-        unit = [fate] if fate.digest is None else self._together(fate.digest)
-        closed = self._table.closed_until(fate.rule, self._now)
+    def _speak(self, due: Sequence[Fate], kind: int) -> None:
+        """Say what may go now, with what goes with it; what goes is decided for all at once.
+
+        What an earlier one of its case stands before is asked again when that has gone.
+        """
+        units: list[list[Fate]] = []
+        taken: set[int] = set()
+        left: list[Fate] = []  # what one message has no room for
+        for fate in due:
+            waits = fate.state == "pending" and fate.queued and fate.due_at <= self._now
+            if not waits or fate.id in taken or not self._its_turn(fate, {fate.id}):
+                continue
+            unit = [fate] if fate.digest is None else self._together(fate.digest)
+            if unit and taken.isdisjoint(one.id for one in unit):
+                taken.update(one.id for one in unit)
+                units.append(unit)
+            if fate.id not in taken:
+                left.append(fate)
+        self._kind = kind
+        for unit in units:
+            self._say_unit(unit)
+        for fate in left if units else ():
+            self._wait(fate, kind + 1)
+
+    def _say_unit(self, unit: list[Fate]) -> None:
+        closed = self._table.closed_until(unit[0].rule, self._now)
         if closed is not None:
             for one in unit:
                 one.due_at, one.reason = closed
@@ -180,7 +205,7 @@ class Rehearsal:
             return
         for one in unit:
             one.at, one.reason = self._now, None
-        self._say(Said(self._now, tuple(unit), fate.digest is not None))
+        self._say(Said(self._now, tuple(unit), unit[0].digest is not None))
         for one in unit:
             self._end(one, "sent", None)
 
@@ -232,11 +257,13 @@ class Rehearsal:
         if not queue:
             del self._queues[pair]
         elif queue[0].due_at <= self._now:
-            self._wait(queue[0], SPEAK)
+            self._wait(queue[0], max(SPEAK, self._kind + 1))
 
 
 FIRE, SPEAK = 0, 1
-"""What is to happen at a moment; of the same moment, timers come first."""
+"""What is to happen at a moment; of the same moment, timers come first, then what may be said.
+What had to wait for that comes after all of it (SPEAK + 1, and so on): so a digest does not go
+before the last of its cases may."""
 
 
 def _id(fate: Fate) -> int:

@@ -190,3 +190,18 @@ def test_the_words_are_those_of_the_service() -> None:
     message = words_of(found.said[0], rules, renderer, gateway.format_of)
     gateway.close()
     assert message.title == "enters 2"
+
+
+def test_more_than_one_message_can_list_goes_as_several() -> None:
+    digest = rule(digest=Digest(HOUR, None, ALWAYS))
+    many = [event(n, n / 1000, case=n % 7) for n in range(1, 601)]
+    told = said(digest, events=many)
+    assert [len(listed) for _, _, listed in told] == [250, 250, 100]
+    assert sorted(n for _, _, listed in told for n in listed) == list(range(1, 601))
+
+
+def test_what_may_go_at_one_moment_is_decided_before_any_of_it_goes() -> None:
+    held = rule("held", hours=Hours(OFFICE))
+    digest = rule("digest", digest=Digest(HOUR, None, ALWAYS))
+    told = said(held, digest, events=[event(1, 1), event(2, 1, case=2)])
+    assert told == [(8, "c", [1]), (8, "c", [2]), (8, "c", [1, 2])]
