@@ -11,6 +11,7 @@ from benchmarks.backlog import backlog, storm
 from benchmarks.claims import claims
 from benchmarks.pages import pages
 from benchmarks.parts import matching, sending
+from benchmarks.rehearsing import rehearsing
 from benchmarks.service import accepts, delivered, latency
 from benchmarks.table import Row, show
 
@@ -25,6 +26,7 @@ def main() -> None:
         ("accepting", lambda: accepts(2_000 if quick else 40_000)),
         ("latency", latency),
         ("pages", lambda: pages(50_000 if quick else 1_000_000)),
+        ("rehearsing", lambda: rehearsing(10_000 if quick else 100_000, 1_000)),
         ("delivering", lambda: delivered(1_000 if quick else 20_000)),
         ("storm", lambda: storm(1_000 if quick else 10_000)),
         ("backlog", lambda: backlog(2_000 if quick else 100_000)),
