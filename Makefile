@@ -68,8 +68,9 @@ screenshots: $(VENV)/.dev ## pictures of the pages for the docs (Debian: apt-get
 image: ## the container image (docker, podman or buildah, whichever is there)
 	@deploy/build-image
 
-manual: $(VENV)/.dev ## write docs/commands.md anew, from the commands' help
+manual: $(VENV)/.dev ## write docs/commands.md and docs/keys anew, from what commands and keys say of themselves
 	@PYTHONPATH=tests $(BIN)/python tests/cli/test_manual.py
+	@PYTHONPATH=tests $(BIN)/python tests/key_pages.py
 
 lock: $(VENV)/.dev ## lock the requirements again after a change in pyproject.toml
 	@$(BIN)/python -m pip install -q uv

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from key_pages import keys, whole
 from language_server import LanguageServer
 from router.event import TRIGGERS
 
@@ -61,8 +62,12 @@ def words_about_bad_rules(server: LanguageServer) -> str:
 def test_the_shipped_file_and_every_key_page_have_no_diagnostics(
     server: LanguageServer, tmp_path: Path
 ) -> None:
-    shipped = ROOT / "rules.yaml"
-    assert server.diagnostics([shipped]) == {shipped.as_uri(): []}
+    files = [ROOT / "rules.yaml"]
+    for key in keys():
+        for number, example in enumerate(key.examples):
+            files.append(tmp_path / f"{key.group}-{key.name}-{number}.yaml")
+            files[-1].write_text(whole(example))
+    assert server.diagnostics(files) == {file.as_uri(): [] for file in files}
 
 
 def test_bad_files_have_the_right_diagnostics(server: LanguageServer) -> None:
