@@ -79,13 +79,16 @@ def _calendar(more: Data) -> Data:
     return {"calendars": {"office": {"timezone": "Europe/Zurich", **more}}}
 
 
+EXPECTED = {"rule": "case approved", "channel": "compliance"}
+
+
 def _test(more: Data) -> Data:
     usual = {"name": "an approval", "event": {"trigger": "case_approved"}, "expect": []}
     return {"tests": [{**usual, **more}]}
 
 
 def _expected(more: Data) -> Data:
-    return _test({"expect": [{"rule": "case approved", "channel": "compliance", **more}]})
+    return _test({"expect": [{**EXPECTED, **more}]})
 
 
 def _steps(more: Data) -> Data:
@@ -181,7 +184,7 @@ GROUPS = (
         },
     ),
     Group("test", "a test", of_tests.TestShape, _test,
-        {"steps": _STEPS, "partial": {"expect": [{"rule": "case approved", "channel": "compliance"}]}}),
+        {"steps": _STEPS, "partial": {"expect": [EXPECTED]}}),
     Group("step", "a step of a test", of_tests.StepShape, _steps),
     Group("expect", "an item of `expect`", of_tests.ExpectShape, _expected),
 )  # fmt: skip

@@ -17,6 +17,9 @@ from router.rulebook.outside import Environment, Nothing
 from router.rulebook.rule_test import Proved, RuleTest
 from router.rules import Channel, Ruleset
 
+_LIKE_A_SECRET = re.compile(
+    r"""(\b(?:secret|password|token|webhook)["']?[ ]*:[ ]*)((?![^\n]*\$\{)[^\s{\[*][^\n,}]*)"""
+)
 InspectChannel = Callable[[Channel], list[str]]
 
 
@@ -127,4 +130,5 @@ def _masked(draft: Draft, *, keep_width: bool) -> str:
     for start, end in sorted(spans, reverse=True):
         stars = re.sub(r"[^\n]", "*", text[start:end]) if keep_width else '"***"'
         text = f"{text[:start]}{stars}{text[end:]}"
-    return text
+    # What cannot be read, or stands where it does not belong, may be one as well.
+    return _LIKE_A_SECRET.sub(lambda m: m[1] + "*" * len(m[2]), text) if keep_width else text
