@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from router.cli.edge import settings_now
+from router.cli.edge import open_history, settings_now
 from router.cli.serve import run
+from router.ledger import Filters
 
 if TYPE_CHECKING:
     from router.settings import Settings
@@ -26,15 +27,18 @@ def main() -> None:
     os.environ.setdefault("ROUTER_OUTBOUND", "capture")
     os.environ.setdefault(SECRET, secrets.token_urlsafe(24))
     settings = settings_now()
-    threading.Thread(target=_post_samples, args=(settings,), daemon=True).start()
+    new = not _has_events(settings)
+    threading.Thread(
+        target=_post_samples, args=(settings,), kwargs={"new": new}, daemon=True
+    ).start()
     run(settings, "all")
 
 
-def _post_samples(settings: Settings) -> None:
+def _post_samples(settings: Settings, *, new: bool) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", settings.port, timeout=10)
     if not _ready(connection):
         return
-    if _has_events(connection):
+    if not new:
         _say(f"\n  The router is at {settings.base_url}/ (its ledger has events already)\n")
         return
     headers = {"authorization": f"Bearer {os.environ[SECRET]}"}
@@ -65,9 +69,15 @@ def _ready(connection: http.client.HTTPConnection) -> bool:
     return False
 
 
-def _has_events(connection: http.client.HTTPConnection) -> bool:
-    connection.request("GET", "/api/events?limit=1")
-    return b'"id"' in connection.getresponse().read()
+def _has_events(settings: Settings) -> bool:
+    """Asked of the ledger: the API may need a login."""
+    ledger = open_history(settings)
+    if ledger is None:
+        return False
+    try:
+        return bool(ledger.events(Filters(limit=1)))
+    finally:
+        ledger.close()
 
 
 def _say(text: str) -> None:
