@@ -35,12 +35,16 @@ REMEMBERED = 16
 
 
 class InForce(msgspec.Struct, frozen=True):
-    """One ruleset and all that is made from it; its `tests` have passed."""
+    """One ruleset and all that is made from it; its `tests` have passed.
+
+    `files` are what it was read from, with the secrets that stand in them masked.
+    """
 
     ruleset: Ruleset
     table: RoutingTable
     renderer: Renderer
     gateway: Gateway
+    files: Files
     tests: tuple[RuleTest, ...] = ()
 
 
@@ -166,7 +170,7 @@ class Rules:
                 return self.last
             same = self._current is not None and self._current.ruleset.hash == found.ruleset.hash
             try:
-                new = self._make(found.ruleset, found.tests)
+                new = self._make(found.ruleset, _masked(files, found.ruleset), found.tests)
             except ChannelError as error:
                 problem = Problem(Position(self._settings.rules, 1, 1), str(error))
                 self.last = Loaded("broken", (*found.problems, problem), found.files)
@@ -205,7 +209,7 @@ class Rules:
                 self._remember(hash_, found)
             return found
 
-    def _make(self, ruleset: Ruleset, tests: tuple[RuleTest, ...]) -> InForce:
+    def _make(self, ruleset: Ruleset, files: Files, tests: tuple[RuleTest, ...]) -> InForce:
         self._redactor.add(ruleset.secrets())
         gateway = Gateway(
             ruleset.channels,
@@ -214,7 +218,7 @@ class Rules:
             redactor=self._redactor,
         )
         renderer = Renderer(ruleset.templates, base_url=self._settings.base_url)
-        return InForce(ruleset, RoutingTable(ruleset), renderer, gateway, tests)
+        return InForce(ruleset, RoutingTable(ruleset), renderer, gateway, files, tests)
 
     def _swap(self, new: InForce) -> None:
         old, self._current = self._current, new
@@ -229,6 +233,11 @@ class Rules:
 
     def _read(self) -> Files:
         return read_files(self._settings.rules, self._settings.templates)
+
+
+def _masked(files: Files, ruleset: Ruleset) -> Files:
+    rules = {name: ruleset.files.get(name, text) for name, text in files.rules.items()}
+    return msgspec.structs.replace(files, rules=rules, problems=())
 
 
 def _live_faults(ruleset: Ruleset) -> list[str]:

@@ -11,8 +11,11 @@ from router.render import Occasion
 from router.view import planned_in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from router.delivery import Gateway
     from router.event import Event
+    from router.message import Format
     from router.render import Renderer
     from router.route import Decision, RoutingTable
     from router.rules import Ruleset
@@ -43,6 +46,21 @@ class Previewed(msgspec.Struct, frozen=True):
 
 def preview(event: Event, table: RoutingTable, renderer: Renderer, capture: Gateway) -> Previewed:
     """Route and render an event; `capture` is a gateway in capture mode over the same channels."""
+    made = words_about(event, table, renderer, capture.format_of)
+    messages = []
+    for one in made.messages:
+        delivery = Delivery(
+            id=0, key="preview", event=event, rule=one.rule, channel=one.channel, attempt=1
+        )
+        captured = capture.send(delivery, one.message).captured
+        messages.append(msgspec.structs.replace(one, captured=captured))
+    return Previewed(made.decisions, tuple(messages))
+
+
+def words_about(
+    event: Event, table: RoutingTable, renderer: Renderer, format_of: Callable[[str], Format]
+) -> Previewed:
+    """The same without the requests and mails; `format_of` tells a channel's format."""
     ruleset = table.ruleset
     messages = []
     for planned in table.route(event).planned:
@@ -54,16 +72,12 @@ def preview(event: Event, table: RoutingTable, renderer: Renderer, capture: Gate
             rule=rule,
             target=rule.target(planned.channel),
             channel=ruleset.channels[planned.channel],
-            format=capture.format_of(planned.channel),
+            format=format_of(planned.channel),
             occasion=_occasion(event, planned),
         )
-        delivery = Delivery(
-            id=0, key="preview", event=event, rule=rule.name, channel=planned.channel, attempt=1
-        )
-        captured = capture.send(delivery, message).captured
         when = _when(event, planned, ruleset)
         dropped = planned.terms is not None and planned.terms.drop
-        messages.append(Preview(rule.name, planned.channel, message, captured, when, dropped))
+        messages.append(Preview(rule.name, planned.channel, message, None, when, dropped))
     return Previewed(table.explain(event), tuple(messages))
 
 

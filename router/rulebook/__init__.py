@@ -1,8 +1,9 @@
 """The rulebook: rules.yaml and its templates, read and checked. The only YAML."""
 
 from router.rulebook.as_test import Written, as_test
-from router.rulebook.build import Built, build, rebuild
+from router.rulebook.build import Built, build, build_unseen, rebuild
 from router.rulebook.covers import unreached
+from router.rulebook.edit import edited, texts_of
 from router.rulebook.files import Files, read_files
 from router.rulebook.prove import prove
 from router.rulebook.rule_test import Proved, RuleTest
@@ -16,10 +17,13 @@ __all__ = [
     "Written",
     "as_test",
     "build",
+    "build_unseen",
+    "edited",
     "prove",
     "read_files",
     "rebuild",
     "schema",
     "schema_text",
+    "texts_of",
     "unreached",
 ]

@@ -13,7 +13,7 @@ from router.problem import Problem
 from router.rulebook.check import check
 from router.rulebook.draft import Draft, read_draft
 from router.rulebook.files import OTHERS, TEMPLATES, Files, other_file, template_file
-from router.rulebook.outside import Environment, Nothing
+from router.rulebook.outside import Environment, Nothing, Outside, Unseen
 from router.rulebook.rule_test import Proved, RuleTest
 from router.rules import Channel, Ruleset
 
@@ -26,7 +26,8 @@ InspectChannel = Callable[[Channel], list[str]]
 class Built(msgspec.Struct, frozen=True):
     """What was built: no ruleset where there is an error; `files` are the texts to show.
 
-    `tests` are run by `prove`; then `tested` says what came of them.
+    `tests` are run by `prove`; then `tested` says what came of them. `untested` is the ruleset if
+    nothing but its tests is wrong: it is not to be put in force, and can be asked what it says.
     """
 
     ruleset: Ruleset | None
@@ -34,6 +35,7 @@ class Built(msgspec.Struct, frozen=True):
     files: dict[str, str]
     tests: tuple[RuleTest, ...] = ()
     tested: tuple[Proved, ...] = ()
+    untested: Ruleset | None = None
 
 
 def build(
@@ -50,6 +52,16 @@ def build(
     """
     lenient = outbound == "capture"
     outside = Environment(environment, read_file, lenient=lenient)
+    return _build(files, outside, inspect_channel)
+
+
+def build_unseen(files: Files, *, inspect_channel: InspectChannel) -> Built:
+    """The same for those who try rules out: nothing from outside is asked for, and `***` stands
+    for a secret that is not shown. The ruleset can say, and never send."""
+    return _build(files, Unseen(), inspect_channel)
+
+
+def _build(files: Files, outside: Outside, inspect_channel: InspectChannel) -> Built:
     problems = list(files.problems)
     if files.name not in files.rules:
         return Built(None, problems, dict(files.rules))
@@ -59,11 +71,13 @@ def build(
         problems += check(draft, ruleset, inspect_channel)
     for tree in (*draft.trees, *draft.beside):
         problems += tree.problems
-    if any(problem.severity == "error" for problem in problems):
+    errors = [problem for problem in problems if problem.severity == "error"]
+    untested = ruleset if all(error in draft.of_tests for error in errors) else None
+    if errors:
         ruleset = None
     tests = tuple(draft.tests) if ruleset is not None else ()
     shown = {**_texts(files), **files.tests, files.name: _masked(draft, keep_width=True)}
-    return Built(ruleset, problems, shown, tests)
+    return Built(ruleset, problems, shown, tests, untested=untested)
 
 
 def rebuild(files: Mapping[str, str]) -> Ruleset:

@@ -11,7 +11,7 @@ from router.problem import Problem
 from router.rulebook.outside import Outside, fill, names_outside, values_outside
 from router.rulebook.timing import read_rate
 from router.rules import Channel, Retry, Source
-from router.secret import Secret
+from router.secret import MASK, Secret
 
 if TYPE_CHECKING:
     from router.rulebook.tree import Path, Tree
@@ -220,6 +220,8 @@ def _filled(
     secret: str | None = None,
     in_address: bool = False,
 ) -> str:
+    if secret is not None and text == MASK and outside.masked:
+        return ""
     if secret is not None and text and not names_outside(text):
         tree.literal_secrets.append(path)
         where = tree.value(path)

@@ -7,6 +7,7 @@ from typing import Any
 
 from router.calendar import Calendar
 from router.message import SEVERITIES, Severity
+from router.problem import Problem
 from router.rulebook.calendars import read_calendars
 from router.rulebook.channels import ChannelReader, read_retry, read_sources
 from router.rulebook.conditions import Places, WhenReader
@@ -42,6 +43,7 @@ class Draft:
         self.places: Places = {}
         self.beside: list[Tree] = []
         self.tests: list[RuleTest] = []
+        self.of_tests: list[Problem] = []
 
     @property
     def main(self) -> Tree:
@@ -84,7 +86,12 @@ def read_draft(files: Files, outside: Outside) -> Draft:
         _read_watches(draft, tree)
     named = {rule.name: rule for rule in draft.all_rules}
     can = Known(draft.sources, named, draft.declared, draft.calendars)
+    told = [len(tree.problems) for tree in draft.trees]
     draft.tests = read_tests((*draft.trees, *draft.beside), can)
+    for tree, number in zip(draft.trees, told, strict=True):
+        draft.of_tests += tree.problems[number:]
+    for tree in draft.beside:
+        draft.of_tests += tree.problems
     return draft
 
 

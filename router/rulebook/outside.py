@@ -17,9 +17,13 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Outside(Protocol):
-    """Where values come from. `stand_in` is put for an empty one inside an address."""
+    """Where values come from. `stand_in` is put for an empty one inside an address.
+
+    With `masked`, `***` stands for a secret that is not shown, and not for itself.
+    """
 
     stand_in: str
+    masked: bool
 
     def value(self, inside: str) -> str:
         """The value for what stands in the braces; raises ValueError in words."""
@@ -27,6 +31,8 @@ class Outside(Protocol):
 
 class Environment:
     """Values from the environment and from files of secrets."""
+
+    masked = False
 
     def __init__(
         self,
@@ -70,9 +76,26 @@ class Nothing:
     """No values: what stands for them where only rules and templates matter."""
 
     stand_in = "outside"
+    masked = True
 
     def value(self, inside: str) -> str:
         return "outside"
+
+
+class Unseen:
+    """No values: whoever tries rules out sees none, and so none is asked for.
+
+    What has a default has that; all else is empty, as in capture mode what is not set.
+    """
+
+    stand_in = PLACEHOLDER
+    masked = True
+
+    def value(self, inside: str) -> str:
+        if inside.startswith("file:"):
+            return ""
+        _, mark, rest = _parts(inside)
+        return rest if mark == ":-" else ""
 
 
 def names_outside(text: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.datastructures import State
 
+from router.trial import Aside
 from router.web.answers import HANDLERS as ANSWERS
 from router.web.api import HANDLERS as API
 from router.web.channels import HANDLERS as CHANNELS
@@ -15,6 +16,7 @@ from router.web.health import livez, metrics, readyz
 from router.web.login import HANDLERS as LOGIN
 from router.web.mutes import HANDLERS as MUTES
 from router.web.pages import page_handlers
+from router.web.playground import HANDLERS as PLAYGROUND
 from router.web.receiver import PREFIX, receive_event
 from router.web.reference import HANDLERS as REFERENCE
 from router.web.rules import HANDLERS as RULES
@@ -34,6 +36,7 @@ ROUTES: list[HTTPRouteHandler] = [
     *API,
     *CHANNELS,
     *RULES,
+    *PLAYGROUND,
     *TIMERS,
     *STATUS,
     *MUTES,
@@ -51,7 +54,7 @@ def create_app(service: Service) -> ASGIApp:
         route_handlers=ROUTES,
         guards=[admit],
         exception_handlers=ANSWERS,
-        state=State({"service": service}),
+        state=State({"service": service, "aside": Aside()}),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=max(BODY, service.settings.max_body),

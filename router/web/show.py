@@ -145,13 +145,13 @@ def by_interest(decisions: Iterable[Decision]) -> list[Decision]:
     return sorted(decisions, key=rank)
 
 
-def pretty(body: bytes) -> tuple[str, bool]:
+def pretty(body: bytes, most: int | None = LONGEST_BODY) -> tuple[str, bool]:
     """A posted body for reading, and whether its end is left out."""
     try:
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace")
-    return text[:LONGEST_BODY], len(text) > LONGEST_BODY
+    return text[:most], most is not None and len(text) > most
 
 
 def captured_text(captured: Mapping[str, Any]) -> str:

@@ -39,7 +39,13 @@ OPEN = {
     ("POST", "/logout"),
     ("GET", "/static/{name:str}"),
 }
-READ_BY_POST = {("POST", "/api/preview")}
+READ_BY_POST = {
+    ("POST", "/api/preview"),
+    ("POST", "/playground"),
+    ("POST", "/playground/tests"),
+    ("POST", "/playground/editor"),
+    ("POST", "/playground/mail"),
+}
 
 
 def _needs() -> dict[tuple[str, str], str]:

@@ -1,0 +1,124 @@
+"""Asking the process aside: it is started when it is needed, and stopped when it takes too long."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Hashable
+
+import msgspec
+
+from router.trial.question import Answer, Question
+
+SECONDS = 10.0
+"""So long an answer may take."""
+STARTING = 20.0
+"""So long more the first may take, while the process starts."""
+MOST_WAITING = 16
+LONGEST = 32 * 1024**2
+KEPT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONTZPATH", "TZDIR", "TMPDIR")
+"""What such a process is told of the environment: nothing that could be secret."""
+
+
+class TooMuch(Exception):
+    """There is no answer; the text says why, and what to do."""
+
+
+class Aside:
+    """One process aside, and those who wait for it in turn."""
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
+        self.process: Process | None = None
+        self._turn = asyncio.Lock()
+        self._latest: dict[Hashable, object] = {}
+        self._waiting = 0
+
+    async def ask(self, who: Hashable, question: Question) -> Answer | None:
+        """Ask; None if the same asked anew before it was their turn.
+
+        Raises TooMuch if the answer takes too long or too much memory, or too many wait.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise TooMuch("too many try rules at once; wait a moment, then type on")
+        mine = self._latest[who] = object()
+        self._waiting += 1
+        try:
+            async with self._turn:
+                if self._latest[who] is not mine:
+                    return None
+                return await self._answer(msgspec.json.encode(question) + b"\n")
+        finally:
+            self._waiting -= 1
+            if self._latest.get(who) is mine:
+                del self._latest[who]
+
+    async def _answer(self, line: bytes) -> Answer:
+        try:
+            for _ in range(2):  # one that ended because nobody asked is started again
+                fresh = self.process is None
+                process = self.process or await self._start()
+                answer = await self._exchange(process, line, self._seconds + STARTING * fresh)
+                if answer:
+                    return msgspec.json.decode(answer, type=Answer)
+                await self._end()
+                if fresh:
+                    break
+        except TimeoutError:
+            told = (
+                f"it takes longer than {self._seconds:g} seconds; try less, or use `router check`"
+            )
+            raise TooMuch(told) from None
+        finally:
+            # Whoever does not wait for their answer must not leave it to the next.
+            if sys.exc_info()[0] is not None:
+                await self._end()
+        raise TooMuch("it needs more memory or time than there is for it; try less")
+
+    async def _exchange(self, process: Process, line: bytes, seconds: float) -> bytes:
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("it was started without pipes")
+        async with asyncio.timeout(seconds):
+            try:
+                process.stdin.write(line)
+                await process.stdin.drain()
+                answer = await process.stdout.readline()
+            except (ConnectionError, ValueError):
+                return b""
+        return answer if answer.endswith(b"\n") else b""
+
+    async def _start(self) -> Process:
+        self.process = await start("router.trial")
+        return self.process
+
+    async def close(self) -> None:
+        """End the process."""
+        async with self._turn:
+            await self._end()
+
+    async def _end(self) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            await end(process)
+
+
+async def start(module: str) -> Process:
+    """Start a module as a process that knows nothing of the environment but where things are."""
+    environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", module),
+        stdin=PIPE,
+        stdout=PIPE,
+        env=environment,
+        limit=LONGEST,
+    )
+
+
+async def end(process: Process) -> None:
+    """End a process at once."""
+    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+        process.kill()
+    await process.wait()
