@@ -179,12 +179,16 @@ class Rehearsal:
         """
         units: list[list[Fate]] = []
         taken: set[int] = set()
+        asked: set[str] = set()
         left: list[Fate] = []  # what one message has no room for
         for fate in due:
             waits = fate.state == "pending" and fate.queued and fate.due_at <= self._now
             if not waits or fate.id in taken or not self._its_turn(fate, {fate.id}):
                 continue
-            unit = [fate] if fate.digest is None else self._together(fate.digest)
+            unit = [fate] if fate.digest is None else []
+            if fate.digest is not None and fate.digest not in asked:
+                asked.add(fate.digest)
+                unit = self._together(fate.digest)
             if unit and taken.isdisjoint(one.id for one in unit):
                 taken.update(one.id for one in unit)
                 units.append(unit)

@@ -9,30 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from router.backtest.changes import Report
 from router.backtest.tally import Tally, key_of
-from router.backtest.words import moved
+from router.backtest.words import Side, moved
 from router.rehearse import Rehearsal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from router.backtest.tally import Key
     from router.event import Event
-    from router.message import Format
-    from router.render import Renderer
-    from router.route import RoutingTable
     from router.said import Fate, Said
-
-
-class Side(msgspec.Struct, frozen=True):
-    """A ruleset that is rehearsed: its table, its templates, and each channel's format."""
-
-    table: RoutingTable
-    renderer: Renderer
-    formats: Mapping[str, Format]
 
 
 def backtest(old: Side, new: Side, events: Iterable[Event], until: float) -> Report:

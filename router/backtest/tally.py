@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 
 from router.backtest.changes import EXAMPLES, Aspect, Change, Kind, Row
-from router.backtest.words import Makings, makings, same_words
-from router.said import Said, words_of
+from router.backtest.words import Wording, same_words
+from router.said import Said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from router.backtest.backtest import Side
+    from router.backtest.words import Side
     from router.event import Event
     from router.message import Message
     from router.said import Fate
@@ -62,9 +62,9 @@ class Tally:
         self._rows: dict[tuple[str, str], Row] = {}
         self._left: tuple[dict[Key, _Left], dict[Key, _Left]] = ({}, {})
         self._kept: Counter[tuple[Which, str, str]] = Counter()
+        self._wording = (Wording(old), Wording(new))
         self._alike: dict[tuple[str, str, str], bool] = {}
         self._compared: Counter[tuple[str, str]] = Counter()
-        self._makings: dict[tuple[Which, str, str], Makings] = {}
 
     def settle(
         self,
@@ -107,6 +107,10 @@ class Tally:
     def _both(self, before: Said, after: Said) -> None:
         """The same message on both sides, at about the same time."""
         row = self._row(after.rule, after.channel)
+        alike = self._made_alike(after.rule, after.rule, after.channel)
+        if alike and _alike(before, after):
+            row.same += 1  # most are: this is asked about each message of the history
+            return
         aspects: list[Aspect] = []
         if abs(before.at - after.at) > MOMENT:
             aspects.append("time")
@@ -115,7 +119,7 @@ class Tally:
         words: tuple[Message, Message] | None = None
         if before.held != after.held or before.digest != after.digest:
             aspects.append("words")
-        elif not aspects and not self._made_alike(after.rule, after.rule, after.channel):
+        elif not aspects and not alike:
             pair = (after.rule, after.channel)
             if self._compared[pair] >= COMPARED:
                 row.unchecked += 1
@@ -260,30 +264,28 @@ class Tally:
         return "" if found is None or found.matched else found.reason
 
     def _words(self, which: Which, said: Said) -> Message:
-        side = self._sides[which]
-        formats = side.formats
-        return words_of(said, side.table.ruleset, side.renderer, formats.__getitem__)
+        return self._wording[which].words(said)
 
     def _made_alike(self, before: str, after: str, channel: str) -> bool:
         """Whether all that makes the words of two rules is the same."""
         key = (before, after, channel)
         found = self._alike.get(key)
         if found is None:
-            both = (self._makings_of(OLD, before, channel), self._makings_of(NEW, after, channel))
-            found = self._alike[key] = both[0] == both[1]
+            old, new = self._wording
+            found = old.makings(before, channel) == new.makings(after, channel)
+            self._alike[key] = found
         return found
-
-    def _makings_of(self, which: Which, rule: str, channel: str) -> Makings:
-        key = (which, rule, channel)
-        if key not in self._makings:
-            side = self._sides[which]
-            ruleset, format_ = side.table.ruleset, side.formats[channel]
-            self._makings[key] = makings(ruleset, rule, channel, format_)
-        return self._makings[key]
 
 
 def _key(said: Said) -> Key:
     return key_of(said.fates[0])
+
+
+def _alike(before: Said, after: Said) -> bool:
+    """Whether two plain messages are said at one time, with as many held back before them."""
+    single = len(before.fates) == len(after.fates) == 1
+    same = before.at == after.at and before.held == after.held
+    return single and same and before.digest == after.digest
 
 
 def _ids(said: Said) -> tuple[int, ...]:

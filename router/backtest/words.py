@@ -8,15 +8,27 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from router.render import closure
+from router.said import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from router.message import Format, Message
+    from router.render import Renderer
+    from router.route import RoutingTable
     from router.rules import Ruleset
+    from router.said import Said
 
 WIDTH = 160
 LINES = 12
+
+
+class Side(msgspec.Struct, frozen=True):
+    """A ruleset that is rehearsed: its table, its templates, and each channel's format."""
+
+    table: RoutingTable
+    renderer: Renderer
+    formats: Mapping[str, Format]
 
 
 class Makings(msgspec.Struct, frozen=True):
@@ -31,24 +43,42 @@ class Makings(msgspec.Struct, frozen=True):
     hide: frozenset[str]
 
 
-def makings(ruleset: Ruleset, rule_name: str, channel_name: str, format_: Format) -> Makings:
-    """What makes the words of a rule to a channel."""
-    rule = ruleset.rule(rule_name)
-    if rule is None:
-        raise AssertionError(rule_name)
-    target = rule.target(channel_name)
-    family = target.template or rule.template
-    title, body = (rule.title, rule.body) if target.template is None else (None, None)
-    texts = [text for text in (title, body) if text is not None]
-    return Makings(
-        title=title,
-        body=body,
-        family=family,
-        severity=rule.severity,
-        templates=closure(ruleset.templates, family, texts),
-        format=format_,
-        hide=ruleset.channels[channel_name].hide,
-    )
+class Wording:
+    """The words of one side, and what makes them."""
+
+    def __init__(self, side: Side) -> None:
+        self._side = side
+        self._ruleset = side.table.ruleset
+        self._makings: dict[tuple[str, str], Makings] = {}
+
+    def words(self, said: Said) -> Message:
+        """The message as the service would send it."""
+        return words_of(said, self._ruleset, self._side.renderer, self._side.formats.__getitem__)
+
+    def makings(self, rule: str, channel: str) -> Makings:
+        """What makes the words of a rule to a channel."""
+        key = (rule, channel)
+        if key not in self._makings:
+            self._makings[key] = self._find(rule, channel)
+        return self._makings[key]
+
+    def _find(self, rule_name: str, channel: str) -> Makings:
+        rule = self._ruleset.rule(rule_name)
+        if rule is None:
+            raise AssertionError(rule_name)
+        target = rule.target(channel)
+        family = target.template or rule.template
+        title, body = (rule.title, rule.body) if target.template is None else (None, None)
+        texts = [text for text in (title, body) if text is not None]
+        return Makings(
+            title=title,
+            body=body,
+            family=family,
+            severity=rule.severity,
+            templates=closure(self._ruleset.templates, family, texts),
+            format=self._side.formats[channel],
+            hide=self._ruleset.channels[channel].hide,
+        )
 
 
 def moved(old: Ruleset, new: Ruleset) -> Iterator[tuple[str, tuple[str, ...]]]:
