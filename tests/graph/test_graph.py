@@ -24,7 +24,7 @@ groups: { both: [team, desk] }
 rules:
   - { name: approved, when: { trigger: case_approved, source: bank }, notify: both }
   - name: not bank
-    when: { any: [{ not: { source: bank } }, { all: [{ source: x }] }] }
+    when: { any: [{ not: { source: bank } }, { all: [{ source: shop }] }] }
     notify: team
   - { name: resting, when: always, enabled: false, notify: team }
   - name: stuck
