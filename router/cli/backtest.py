@@ -16,18 +16,14 @@ from router.cli.edge import (
     settings_now,
 )
 from router.cli.paper import plain
-from router.duration import show_duration
 
 if TYPE_CHECKING:
-    from router.backtest import Change, Kind, Report, Row, Side
+    from collections.abc import Sequence
+
+    from router.backtest import Change, Report, Side
+    from router.retold import Line
     from router.rules import Ruleset
     from router.settings import Settings
-
-KINDS: dict[Kind, str] = {
-    "new": "newly said",
-    "gone": "no longer said",
-    "other": "said differently",
-}
 
 
 @click.command()
@@ -96,92 +92,36 @@ def _side(settings: Settings, ruleset: Ruleset) -> Side:
 
 def show(report: Report, took: float) -> None:
     """Write what was found, for people; `took` is in seconds."""
-    from router.view import minute  # noqa: PLC0415 - not for `--help`
+    from router.retold import retell  # noqa: PLC0415 - not for `--help`
 
-    window = f"{minute(report.began)} to {minute(report.ended)}"
-    click.echo(f"{report.events:,} events, {window}, under both rules in {show_duration(took)}")
-    told = [f"{report.total(kind):,} {word}" for kind, word in KINDS.items()]
-    click.echo(f"messages: {', '.join(told)}; {report.total('same'):,} as before")
-    if report.total("unchecked"):
-        number = report.total("unchecked")
-        click.echo(f"{number:,} more are made by words that changed, and were not compared")
-    if report.waiting[0] or report.waiting[1]:
-        click.echo(
-            f"still waiting at the end: {report.waiting[1]:,} (before: {report.waiting[0]:,})"
-        )
-    for name, keys in report.moved.items():
-        click.echo(f"channel {name} goes elsewhere: {', '.join(keys)}")
-    for name, (before, after) in report.failed.items():
-        click.echo(f"rule {name} fails about {after:,} events (before: {before:,})")
-    rows = [row for row in report.rows if row.changed or row.unchecked]
-    if rows:
-        _table(rows)
-    for row in rows:
-        _examples(row)
-    if not report.changed:
+    told = retell(report, took)
+    for sentence in told.sentences:
+        click.echo(plain(sentence))
+    if told.lines:
+        _table(told.lines)
+    for line in told.lines:
+        for kind in line.examples:
+            head = f"{line.rule} -> {line.channel}: {kind.words}"
+            click.echo("\n" + click.style(plain(head), bold=True))
+            for first, *rest in kind.lines:
+                click.echo(f"  {plain(first)}")
+                for one in rest:
+                    click.echo(f"    {plain(one)}")
+    if told.more:
+        click.echo(f"\nand {told.more:,} rules and channels more; --json has them all")
+    if not told.changed:
         click.echo("nothing changes")
 
 
-def _table(rows: list[Row]) -> None:
+def _table(lines: Sequence[Line]) -> None:
     from router.cli.table import Table  # noqa: PLC0415 - not for `--help`
 
     table = Table("rule", "channel", "new", "gone", "different", "as before", "in")
-    for row in rows:
-        told = [f"{name} {number:,}" for name, number in row.aspects.items()]
-        told += [f"not compared {row.unchecked:,}"] if row.unchecked else []
-        numbers = [f"{n:,}" if n else "-" for n in (row.new, row.gone, row.other, row.same)]
-        table.add_row(row.rule, row.channel, *numbers, ", ".join(told))
+    for line in lines:
+        numbers = (line.new, line.gone, line.other, line.same)
+        shown = [f"{number:,}" if number else "-" for number in numbers]
+        table.add_row(line.rule, line.channel, *shown, line.what)
     table.show()
-
-
-def _examples(row: Row) -> None:
-    for kind, word in KINDS.items():
-        found = [change for change in row.examples if change.kind == kind]
-        if found:
-            number = getattr(row, kind)
-            more = f"{number:,}, for example" if number > len(found) else f"{number:,}"
-            head = f"{row.rule} -> {row.channel}: {word}, {more}"
-            click.echo("\n" + click.style(plain(head), bold=True))
-        for change in found:
-            for line in _example(change):
-                click.echo(f"  {plain(line)}")
-
-
-def _example(change: Change) -> list[str]:
-    from router.backtest import diff  # noqa: PLC0415 - not for `--help`
-    from router.view import minute, step_in_words  # noqa: PLC0415
-
-    words = change.after or change.before
-    case = change.event.case_ref or "no case"
-    at = change.at if change.at is not None else change.was
-    parts = [f"{case}  event {change.event.id}"]
-    parts += [minute(at)] if at is not None else []
-    parts += [word for word in (step_in_words(change.step),) if word]
-    parts += [f'"{words.title}"'] if words is not None else []
-    lines = ["  ".join(parts)]
-    if change.why:
-        side = "before" if change.kind == "new" else "now"
-        lines.append(f"  {side}: {change.why}")
-    if change.old_rule is not None:
-        lines.append(f"  said by rule {change.old_rule} before")
-    lines += [f"  {line}" for line in (_moved(change),) if line]
-    if "events" in change.aspects:
-        lines.append("  it lists other events than before")
-    if change.before is not None and change.after is not None:
-        lines += [f"  {line}" for line in diff(change.before, change.after)]
-    return lines
-
-
-def _moved(change: Change) -> str | None:
-    from router.view import minute  # noqa: PLC0415 - not for `--help`
-
-    if change.waits_until is not None:
-        when = minute(change.waits_until)
-        return f"now it waits until {when}" if change.at is None else f"before: not until {when}"
-    if change.was is None or change.at is None or "time" not in change.aspects:
-        return None
-    apart = show_duration(abs(change.at - change.was))
-    return f"{apart} {'later' if change.at > change.was else 'sooner'} than {minute(change.was)}"
 
 
 def _plain(report: Report) -> dict[str, Any]:

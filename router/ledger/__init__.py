@@ -1,5 +1,6 @@
 """The ledger: events, rulesets, deliveries, attempts. The only SQL."""
 
+from router.ledger.backtests import Run
 from router.ledger.engine import LedgerError, begun
 from router.ledger.facts import Database, Process
 from router.ledger.ledger import Ledger
@@ -70,6 +71,7 @@ __all__ = [
     "People",
     "Process",
     "Resent",
+    "Run",
     "Session",
     "State",
     "Tally",

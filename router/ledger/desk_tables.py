@@ -37,3 +37,17 @@ tallies = sa.Table(
     sa.Column("last", sa.Double, nullable=False, comment="when the last one was counted"),
     sqlite_with_rowid=False,
 )
+
+backtests = sa.Table(
+    "backtests",
+    metadata,
+    sa.Column("who", sa.Text, primary_key=True, comment="who began it; one for each person"),
+    sa.Column("mark", sa.Text, nullable=False, comment="tells it from their earlier ones"),
+    sa.Column("started_at", sa.Double, nullable=False),
+    sa.Column("touched_at", sa.Double, nullable=False),
+    sa.Column("since", sa.Double, nullable=False),
+    sa.Column("done", sa.BigInteger, nullable=False),
+    sa.Column("total", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("result", sa.Text, nullable=False, comment="JSON, or why there is none"),
+)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from router.ledger import mutes, read, timers
 from router.ledger.accept import note_checked
+from router.ledger.backtests import Backtests
 from router.ledger.cancel import cancel
 from router.ledger.desk import Desk
 from router.ledger.engine import Engine, first_line, in_words
@@ -72,6 +73,7 @@ class Ledger:
         self.history = History(engine)
         self.glance = Glance(self._read, now)
         self.desk = Desk(engine, now, self._call, self._read)
+        self.backtests = Backtests(now, self._call, self._read)
 
     def start(self, hands: Hands | None = None) -> None:
         """Take a slot, make due what its last holder had in hand, and start the writer."""

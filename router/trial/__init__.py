@@ -5,6 +5,18 @@ one. It is told no secret, sends nothing, stores nothing, and what it does holds
 """
 
 from router.trial.aside import Aside, TooMuch
-from router.trial.question import Answer, Marked, Question, Tested
+from router.trial.backtests import Backtests, Busy
+from router.trial.question import Answer, Marked, Progress, Question, Rerun, Tested
 
-__all__ = ["Answer", "Aside", "Marked", "Question", "Tested", "TooMuch"]
+__all__ = [
+    "Answer",
+    "Aside",
+    "Backtests",
+    "Busy",
+    "Marked",
+    "Progress",
+    "Question",
+    "Rerun",
+    "Tested",
+    "TooMuch",
+]

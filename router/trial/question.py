@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from router.preview import Preview
+from router.retold import Retold
 from router.route import Decision
 from router.rulebook import Files
 
@@ -58,3 +59,31 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     decisions: tuple[Decision, ...] = ()
     messages: tuple[Preview, ...] = ()
     tested: tuple[Tested, ...] = ()
+
+
+class Rerun(msgspec.Struct, frozen=True, kw_only=True):
+    """A backtest of edited rules against those they were made from, over the events of the ledger
+    at `database_url` from `since` until `now` (epoch seconds)."""
+
+    files: Files
+    edits: dict[str, str]
+    base_url: str
+    database_url: str
+    since: float
+    now: float
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a backtest is, in events; at its end what it `found`, or its `fault` in words.
+
+    Where there are no events, nothing is found, and there are none to come.
+    """
+
+    done: int
+    total: int
+    found: Retold | None = None
+    fault: str = ""
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.found or self.fault or not self.total)

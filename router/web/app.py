@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.datastructures import State
 
-from router.trial import Aside
+from router.trial import Aside, Backtests
 from router.web.answers import HANDLERS as ANSWERS
 from router.web.api import HANDLERS as API
 from router.web.channels import HANDLERS as CHANNELS
@@ -19,6 +19,7 @@ from router.web.pages import page_handlers
 from router.web.playground import HANDLERS as PLAYGROUND
 from router.web.receiver import PREFIX, receive_event
 from router.web.reference import HANDLERS as REFERENCE
+from router.web.rerun import HANDLERS as RERUN
 from router.web.rules import HANDLERS as RULES
 from router.web.status import HANDLERS as STATUS
 from router.web.timers import HANDLERS as TIMERS
@@ -37,6 +38,7 @@ ROUTES: list[HTTPRouteHandler] = [
     *CHANNELS,
     *RULES,
     *PLAYGROUND,
+    *RERUN,
     *TIMERS,
     *STATUS,
     *MUTES,
@@ -54,7 +56,7 @@ def create_app(service: Service) -> ASGIApp:
         route_handlers=ROUTES,
         guards=[admit],
         exception_handlers=ANSWERS,
-        state=State({"service": service, "aside": Aside()}),
+        state=State({"service": service, "aside": Aside(), "backtests": Backtests(service.ledger)}),
         openapi_config=None,
         logging_config=None,
         request_max_body_size=max(BODY, service.settings.max_body),

@@ -18,8 +18,9 @@ from router.web.draw import fragment, page
 from router.web.event import MAIL_POLICY
 from router.web.faults import BadRequest, NotThere
 from router.web.identity import VIEWER, request_identity
+from router.web.rerun import WINDOWS, told
 from router.web.show import pretty
-from router.web.tryout import Form, edits_fault, plain, question_of, read_form, try_out
+from router.web.tryout import MOST, Form, edits_fault, plain, question_of, read_form, try_out
 
 if TYPE_CHECKING:
     from router.in_force import InForce
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 Asked = Request[Any, Any, Any]
 Html = Response[str]
 
-MOST = 4 * 1024 * 1024
-"""Bytes of a form: what is in it is bounded by less, and told so."""
 LATEST = 20
 _FOLDER = Path(__file__).parent.parent / "samples"
 SAMPLES = {
@@ -126,7 +125,7 @@ async def _page(request: Asked, form: Form) -> Html:
     force = service.rules.current
     form = msgspec.structs.replace(form, mark=secrets.token_hex(8))  # nobody overtakes it
     tried = await try_out(service, aside, _who(request), form)
-    told = await _tests(service, aside, _who(request), form)
+    tests = await _tests(service, aside, _who(request), form)
     words = request.query_params.get("q", "").strip()
 
     def draw() -> str:
@@ -138,7 +137,9 @@ async def _page(request: Asked, form: Form) -> Html:
             words=words,
             samples=SAMPLES,
             sources=force.ruleset.sources,
-            **told,
+            windows=WINDOWS,
+            **told(None),
+            **tests,
             **_editor(form, force),
         )
 
@@ -148,16 +149,16 @@ async def _page(request: Asked, form: Form) -> Html:
 async def _tests(service: Service, aside: Aside, who: object, form: Form) -> dict[str, Any]:
     """What the part of the tests shows; nothing if the same page sent another form meanwhile."""
     number = len(service.rules.current.tests)
-    told: dict[str, Any] = {"in_force": number, "edited": bool(form.edits)}
-    told |= {"proof": None, "too_much": ""}
+    shown: dict[str, Any] = {"in_force": number, "edited": bool(form.edits)}
+    shown |= {"proof": None, "too_much": ""}
     if not form.edits or edits_fault(form):
-        return told
+        return shown
     question = msgspec.structs.replace(question_of(service, form, None), tests=True)
     try:
         answer: Answer | None = await aside.ask((who, form.mark, "tests"), question)
     except TooMuch as error:
-        return {**told, "too_much": str(error)}
-    return {**told, "proof": answer} if answer is not None else {}
+        return {**shown, "too_much": str(error)}
+    return {**shown, "proof": answer} if answer is not None else {}
 
 
 def _editor(form: Form, force: InForce) -> dict[str, Any]:

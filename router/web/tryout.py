@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from router.service import Service
     from router.trial import Aside
 
+MOST = 4 * 1024 * 1024
+"""Bytes of a form: what is in it is bounded by less, and told so."""
 LONGEST = 512 * 1024
 """Characters of edited texts, all together."""
 SHOWN = 30

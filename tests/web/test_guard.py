@@ -45,6 +45,8 @@ READ_BY_POST = {
     ("POST", "/playground/tests"),
     ("POST", "/playground/editor"),
     ("POST", "/playground/mail"),
+    ("POST", "/playground/backtest"),
+    ("POST", "/playground/backtest/cancel"),
 }
 
 

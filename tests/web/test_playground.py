@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from far_end import HttpFarEnd
+from far_end import HttpFarEnd, wait_until
 from running import SECRET, Running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 LITERAL = "a-literal-secret-012345"
 TOKEN = "a-token-from-the-environment"
@@ -45,6 +46,7 @@ tests:
       - {{ rule: approved, channel: sink, title: approved Acme }}
       - {{ rule: approved, channel: team }}
 """
+FAMILY = "{% block title %}opened {{ case_name }}{% endblock %}{% block body %}b{% endblock %}"
 HOOK = "https://hooks.slack.com/services/T0000/B0000/literalliteral"
 APPROVED = {"trigger": "case_approved", "case_id": 1, "process_key": "kyc", "case_name": "Acme"}
 
@@ -297,6 +299,77 @@ def test_a_mail_is_drawn_under_a_policy_of_its_own(running: Running) -> None:
     assert running.request("POST", "/playground/mail", data, crossed)[0] == 403
 
 
+def began(running: Running, text: str, since: str = "1d") -> tuple[int, str]:
+    """Begin a backtest as htmx does."""
+    form = {"file": str(running.rules), "text": text, "since": since}
+    status, answer = ask(running, "/playground/backtest", form, hx_request="true")
+    return status, words(answer)
+
+
+def ended(running: Running) -> str:
+    """What the backtest found, once it has."""
+
+    def part() -> str:
+        return str(ask(running, "/playground/backtest", hx_request="true")[1])
+
+    wait_until(lambda: "every 1s" not in part(), 60)
+    return words(part())
+
+
+def test_a_backtest_tells_what_the_edit_would_have_changed(running: Running) -> None:
+    for number in range(5):
+        assert running.post({**APPROVED, "case_id": 100 + number})[0] == 202
+    text = rules_of(running).replace("approved {{", "hurra {{")
+    status, answer = began(running, text.replace("[sink, team]", "[sink, other]"))
+    assert status == 200
+    assert "Cancel the backtest" in answer
+    told = ended(running)
+    assert "5 newly said, 5 no longer said, 5 said differently; 0 as before" in told
+    assert "- approved Acme" in told
+    assert "+ hurra Acme" in told
+    whole = ask(running, "/playground/backtest")[1]
+    assert "Your backtest" in whole
+    assert TOKEN not in whole
+    other = {"authorization": "Basic " + _basic("adam:the-viewers-pass"), "accept": "text/html"}
+    assert "There is none" in running.get("/playground/backtest", **other)[1]
+
+
+def test_a_backtest_is_cancelled_and_one_that_changes_nothing_says_so(running: Running) -> None:
+    text = rules_of(running)
+    began(running, text.replace("approved {{", "hurra {{"), "30d")
+    told = ask(running, "/playground/backtest/cancel", {}, hx_request="true")[1]
+    assert "The backtest was cancelled." in told
+    began(running, text + "# a comment\n")
+    assert "Nothing changes." in ended(running)
+
+
+def test_a_backtest_that_makes_no_sense_is_refused_in_words(running: Running) -> None:
+    text = rules_of(running)
+    status, told = began(running, text)
+    assert status == 400
+    assert "the rules are as those in force" in told
+    assert "`since` is one of 1d, 7d, 30d" in began(running, text + "#\n", "1y")[1]
+    began(running, text + "rulez: 1\n")
+    assert "Your rules have 1 problem; correct them first" in ended(running)
+
+
+def test_any_process_tells_of_a_backtest(far: HttpFarEnd, tmp_path: Path) -> None:
+    passwords = {"ROUTER_ADMIN_PASSWORD": "p" * 12, "ROUTER_VIEWER_PASSWORD": "the-viewers-pass"}
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "family.txt.j2").write_text(FAMILY, encoding="utf-8")
+    rules = RULES.format(far=far.url, literal=LITERAL, hook=HOOK)
+    made = Running(tmp_path, rules, {**passwords, "OTHER": f"{far.url}/x"})
+    made.start("--workers", "2")
+    try:
+        assert made.post(APPROVED)[0] == 202
+        began(made, rules_of(made).replace("approved {{", "hurra {{"))
+        told = [words(ask(made, "/playground/backtest", hx_request="true")[1]) for _ in range(20)]
+        assert all("Cancel the backtest" in one or "said differently" in one for one in told)
+        assert "2 said differently" in ended(made)
+    finally:
+        made.stop()
+
+
 def test_nothing_is_sent_and_nothing_is_stored(running: Running, far: HttpFarEnd) -> None:
     def rows() -> dict[str, int]:
         with sqlite3.connect(running.folder / "router.db") as database:
@@ -306,10 +379,11 @@ def test_nothing_is_sent_and_nothing_is_stored(running: Running, far: HttpFarEnd
             count = "SELECT COUNT(*) FROM "
             return {n: database.execute(f'{count}"{n}"').fetchone()[0] for n in names}
 
+    sent = len(far.posted)
     before = rows()
     text = rules_of(running).replace("approved {{", "hurra {{")
     for typed in (None, text, text + "rulez: 1\n"):
         tried(running, APPROVED, typed)
     ask(running, "/playground/tests", {"file": str(running.rules), "text": text})
     assert rows() == before
-    assert far.posted == []
+    assert len(far.posted) == sent
