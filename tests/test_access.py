@@ -66,7 +66,11 @@ def test_a_password_says_what_somebody_may_do(ledger: Ledger, clock: Clock) -> N
     assert entered(door, VIEWER) == Identity("anna", "viewer", "login", "10.0.0.1")
 
 
-@pytest.mark.parametrize("given", ["", "the-operators-pas", "the-operators-pass ", HASH, "\udcff"])
+@pytest.mark.parametrize(
+    "given",
+    ["", "the-operators-pas", "the-operators-pass ", HASH, "\udcff"],
+    ids=["nothing", "too short", "too long", "its hash", "no text"],
+)
 def test_anything_else_is_wrong_and_is_told(ledger: Ledger, clock: Clock, given: str) -> None:
     told: list[Any] = []
     door = access(ledger, clock, told, admin_password=Secret(HASH))
