@@ -52,9 +52,19 @@ NULLABLE_FIELDS: Final = frozenset(
 OWN: Final = "router"
 """The source of what the router tells about itself; no rule is asked about it."""
 
+HIDDEN: Final = "\u2022\u2022\u2022"
+"""What stands for a field that a channel hides."""
+
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _decode = msgspec.json.Decoder().decode
+
+
+def masked(fields: dict[str, Any], hide: frozenset[str]) -> dict[str, Any]:
+    """The fields as a channel may see them: those that it hides are masked."""
+    if hide.isdisjoint(fields):
+        return fields
+    return {name: HIDDEN if name in hide else value for name, value in fields.items()}
 
 
 class Undecodable(ValueError):

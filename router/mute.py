@@ -67,9 +67,9 @@ def kind_of(name: str, ruleset: Ruleset, asked: str | None) -> MuteKind:
     if found:
         return found[0]
     if not any(char.isdigit() for char in name):
-        known = [one for every in names.values() for one in every]
+        known = {one for every in names.values() for one in every}
         told = f"there is no rule, channel or source `{name}`; {suggest(name, known)}"
-        raise ValueError(f"{told}; for a case of this name say so")
+        raise ValueError(f"{told}; if it is a case, say that it is one")
     return "case"
 
 

@@ -17,7 +17,8 @@ class Next(msgspec.Struct, frozen=True):
     """What the delivery becomes.
 
     `again_at` (epoch seconds) is when the far end may be tried again, for outcomes that may pass:
-    by this delivery when it is pending, by others when it has failed for good.
+    by this delivery when it is pending, by others when it has failed for good. Those wait no
+    longer than they are tried, so that what a far end asks for fails none that was never sent.
     """
 
     state: Literal["pending", "sent", "failed"]
@@ -52,4 +53,4 @@ def what_next(
     else:
         tries = "1 attempt" if attempt == 1 else f"{attempt} attempts"
         told = f"gave up after {tries}; it is tried for {budget}: {outcome.detail}"
-    return Next("failed", told, again_at)
+    return Next("failed", told, min(again_at, now + retry.budget))

@@ -169,7 +169,8 @@ RETRY = Retry(budget=100, first=2, at_most=16)
         pytest.param("retry", 30, None, "pending", 16, id="the wait has an end"),
         pytest.param("ambiguous", 1, None, "pending", 2, id="what may have arrived is tried again"),
         pytest.param("retry", 1, 40, "pending", 40, id="a far end that asks for longer gets it"),
-        pytest.param("retry", 1, 500, "failed", 500, id="longer than the budget is giving up"),
+        pytest.param("retry", 1, 90, "pending", 90, id="up to the end of the budget"),
+        pytest.param("retry", 1, 500, "failed", 100, id="longer is giving up, not for others"),
     ],
 )
 def test_what_follows_from_an_attempt(

@@ -33,6 +33,7 @@ PLACEHOLDER_PASSWORD = "captured"  # noqa: S105 - no secret: what stands in for 
 _ADDRESS = re.compile(
     r"(?:(?P<name>[^<>]*?)\s*<(?P<inside>[^<>@\s]+@[^<>@\s]+)>|(?P<bare>[^<>@\s]+@[^<>@\s]+))"
 )
+_HOST = re.compile(r"[\w.-]+|\[?[0-9a-fA-F:.%]*:[0-9a-fA-F:.%]*:[0-9a-fA-F:.%\w]*\]?")
 _POLICY = SMTP.clone(max_line_length=200, cte_type="7bit")
 
 
@@ -45,7 +46,7 @@ class EmailSender:
     def __init__(self, channel: Channel, *, capture: bool) -> None:
         given = channel.options
         placeholder = "mail.invalid" if capture else None
-        self._host = option(channel, "host", placeholder)
+        self._host = _host(channel, option(channel, "host", placeholder))
         security = plain(given.get("security")) or "starttls"
         self._mode = SECURITY[security]
         self._port = int(given.get("port") or SMTP_DEFAULT_PORTS[self._mode])
@@ -126,3 +127,12 @@ def _several(value: object) -> list[str]:
     if isinstance(value, list | tuple):
         return [plain(one) for one in value]
     return [plain(value)] if value else []
+
+
+def _host(channel: Channel, text: str) -> str:
+    """The name or address of a mail server, and nothing else."""
+    if not _HOST.fullmatch(text):
+        raise ChannelError(
+            f"channel `{channel.name}`: `host` is no name of a server; a port goes into `port`"
+        )
+    return text

@@ -6,14 +6,17 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from router.delivery.classify import Told
 from router.delivery.senders import ChannelError, option, plain
+from router.event import masked
 from router.message import Format
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from router.rules import Channel
 
 PLACEHOLDER = "https://captured.invalid/hook"
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_FRAMES = frozenset({"content-length", "transfer-encoding", "connection"})
+"""Headers that say where a request ends: not for a rules file to set."""
 
 
 class WebhookSender:
@@ -33,9 +39,12 @@ class WebhookSender:
 
     def __init__(self, channel: Channel, *, capture: bool) -> None:
         self._url = _web_address(channel, "url", capture=capture)
+        self._hide = channel.hide
         given = channel.options.get("headers") or {}
         self._headers = {str(name): plain(value) for name, value in given.items()}
         for name, value in self._headers.items():
+            if not _HEADER.fullmatch(name) or name.lower() in _FRAMES:
+                raise ChannelError(f"channel `{channel.name}`: `{name}` cannot be set as a header")
             if not f"{name}{value}".isascii() or any(ord(c) < 32 for c in name + value):
                 raise ChannelError(f"channel `{channel.name}`: header `{name}` is not plain text")
         secret = plain(channel.options.get("secret"))
@@ -44,7 +53,7 @@ class WebhookSender:
             option(channel, "secret")
 
     def send(self, delivery: Delivery, message: Message, recorder: Recorder) -> Told:
-        body = msgspec.json.encode(payload(delivery, message))
+        body = msgspec.json.encode(payload(delivery, message, self._hide))
         moment = str(int(time.time()))
         headers = {
             "content-type": "application/json",
@@ -76,12 +85,12 @@ class TeamsSender:
         return Told(delivered=True)
 
 
-def payload(delivery: Delivery, message: Message) -> dict[str, Any]:
-    """What a webhook receives; an event's body stands in it as it was posted.
+def payload(delivery: Delivery, message: Message, hide: frozenset[str]) -> dict[str, Any]:
+    """What a webhook receives; an event's body stands in it as it was posted, but for what to hide.
 
     A digest has `events`, all that it lists; `event` is the last of them.
     """
-    event = _event(delivery.event)
+    event = _event(delivery.event, hide)
     told: dict[str, Any] = {
         "type": delivery.event.trigger,
         "timestamp": event["received_at"],
@@ -97,19 +106,21 @@ def payload(delivery: Delivery, message: Message) -> dict[str, Any]:
         "possible_repeat": delivery.possible_repeat,
     }
     if delivery.events:
-        told["events"] = [_event(one) for one in delivery.events]
+        told["events"] = [_event(one, hide) for one in delivery.events]
     return told
 
 
-def _event(event: Event) -> dict[str, Any]:
+def _event(event: Event, hide: frozenset[str]) -> dict[str, Any]:
+    fields = masked(event.fields, hide)
+    posted = msgspec.Raw(event.body.removeprefix(b"\xef\xbb\xbf"))
     moment = datetime.fromtimestamp(event.received_at, UTC).isoformat(timespec="milliseconds")
     return {
         "id": event.id,
         "received_at": moment,
         "source": event.source,
         "trigger": event.trigger,
-        "case_id": event.fields.get("case_id"),
-        "body": msgspec.Raw(event.body.removeprefix(b"\xef\xbb\xbf")),
+        "case_id": fields.get("case_id"),
+        "body": posted if fields is event.fields else fields,
     }
 
 
@@ -155,6 +166,15 @@ def signing_key(channel: Channel, secret: str) -> bytes:
 
 def _web_address(channel: Channel, name: str, *, capture: bool) -> str:
     url = option(channel, name, PLACEHOLDER if capture else None)
-    if not url.startswith(("http://", "https://")) or any(c.isspace() for c in url):
+    if not url.startswith(("http://", "https://")) or any(c.isspace() for c in url) or _lame(url):
         raise ChannelError(f"channel `{channel.name}`: `{name}` is no web address (https://...)")
     return url
+
+
+def _lame(url: str) -> bool:
+    """Whether an address leads nowhere: no host, or a port that is none."""
+    try:
+        parts = urlsplit(url)
+        return not parts.hostname or parts.port == 0
+    except ValueError:
+        return True

@@ -93,6 +93,7 @@ class _Reader(HTMLParser):
     """Collects the words of a page as text."""
 
     SILENT = frozenset({"head", "style", "script", "title"})
+    VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
     BLOCKS = frozenset({"p", "div", "table", "tr", "ul", "ol", "h1", "h2", "h3", "h4", "br", "hr"})
 
     def __init__(self) -> None:
@@ -104,8 +105,9 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        if tag in self.SILENT or "hidden" in given:
-            if tag != "br":
+        within = bool(self._silent) and tag == self._silent[-1]
+        if within or tag in self.SILENT or "hidden" in given:
+            if tag not in self.VOID:
                 self._silent.append(tag)
         elif tag == "a":
             self._links.append((given.get("href"), len(self.parts)))
@@ -129,7 +131,7 @@ class _Reader(HTMLParser):
             url = safe_url(address)
             if url and url != label:
                 self.parts.append(f" ({url})")
-        elif tag in ("p", "div", "table", "h1", "h2", "h3"):
+        elif tag in self.BLOCKS and tag != "tr":
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:

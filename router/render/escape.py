@@ -7,7 +7,7 @@ link and open no tag. What the template's author wrote stays as written.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlsplit
 
 from markupsafe import Markup
@@ -30,13 +30,37 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&])")
 _QUIET_AT = "@\u2060"  # a word joiner: looks the same, names nobody
 
 
-def clean(value: object) -> str:
-    """A value as one line of visible text; null is nothing."""
+class Named(dict[str, Any]):
+    """A thing with a name and more: where a text is wanted, it is its name."""
+
+    def __str__(self) -> str:
+        return str(self["name"])
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == other if isinstance(other, str) else super().__eq__(other)
+
+    __hash__ = None
+
+
+def words_of(value: object) -> str:
+    """A value as people write it: a list with commas, a yes as `true`; null is nothing."""
+    if type(value) is str:
+        return value
     if value is None:
         return ""
-    if type(value) is str and value.isprintable():
-        return value
-    return _BREAKS.sub(" ", _HIDDEN.sub("", str(value)))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(words_of, value))
+    if isinstance(value, dict) and not isinstance(value, Named):
+        return ", ".join(f"{name}: {words_of(part)}" for name, part in value.items())
+    return str(value)
+
+
+def clean(value: object) -> str:
+    """A value as one line of visible text; null is nothing."""
+    text = words_of(value)
+    return text if text.isprintable() else _BREAKS.sub(" ", _HIDDEN.sub("", text))
 
 
 def _text(value: object) -> str:

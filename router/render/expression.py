@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import meta
@@ -32,7 +33,7 @@ def compile_expression(source: str) -> Callable[[Mapping[str, Any]], bool]:
     try:
         compiled = _sandbox.compile_expression(source, undefined_to_none=False)
     except TemplateSyntaxError as error:
-        raise ExpressionSyntax(in_words(error)) from None
+        raise ExpressionSyntax(_advice(source) or in_words(error)) from None
     except (RecursionError, ValueError):
         raise ExpressionSyntax("it is too long or too deep") from None
 
@@ -44,6 +45,24 @@ def compile_expression(source: str) -> Callable[[Mapping[str, Any]], bool]:
             raise ExpressionError(in_words(error)) from None
 
     return ask
+
+
+_HABITS = (
+    (re.compile(r"\{\{|\{%"), "it is written without `{{` and `}}`"),
+    (re.compile(r"&&"), "`&&` is written `and`"),
+    (re.compile(r"\|\|"), "`||` is written `or`"),
+    (re.compile(r"===|!=="), "values are compared with `==` and `!=`"),
+    (re.compile(r"!(?!=)"), "`!` is written `not`"),
+    (re.compile(r"(?<![=!<>])=(?!=)"), "values are compared with `==`"),
+)
+"""What other languages write, and how it is written here."""
+_TEXT = re.compile(r"\"[^\"]*\"|'[^']*'")
+
+
+def _advice(source: str) -> str | None:
+    """What an expression that cannot be read was probably meant to be."""
+    outside = _TEXT.sub("", source)
+    return next((advice for habit, advice in _HABITS if habit.search(outside)), None)
 
 
 def names_in(source: str) -> frozenset[str]:

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from router.event import KNOWN_FIELDS, Event
+from router.event import KNOWN_FIELDS, Event, masked
 from router.message import SEVERITIES, Severity
-from router.render.escape import clean, safe_url
+from router.render.escape import Named, clean, safe_url
 from router.render.sandbox import humanize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from router.rules import Channel, Rule
-
-HIDDEN = "\u2022\u2022\u2022"
 
 HEADINGS = {
     "case_created": "Case created",
@@ -85,7 +83,7 @@ def variables(
     event: Event, rule: Rule, channel: Channel, base_url: str, occasion: Occasion
 ) -> dict[str, Any]:
     """Everything a template can name, for one event or digest, rule and channel."""
-    fields = _shown(event, channel)
+    fields = masked(event.fields, channel.hide)
     listed = occasion.events or (event,)
     together = [_listed(one, channel) for one in listed]
     one = together[-1]
@@ -100,8 +98,8 @@ def variables(
         "case_url": link,
         "event": {**fields, "case_url": link},
         "source": event.source,
-        "rule": {"name": rule.name, "severity": severity},
-        "channel": {"name": channel.name},
+        "rule": Named(name=rule.name, severity=severity),
+        "channel": Named(name=channel.name),
         "received_at": one["received_at"],
         "links": {"case": None if many else link, "event": base_url if many else own},
         "severity": severity,
@@ -145,15 +143,9 @@ def digest_of(listed: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _shown(event: Event, channel: Channel) -> dict[str, Any]:
-    if not channel.hide:
-        return event.fields
-    return {k: HIDDEN if k in channel.hide else v for k, v in event.fields.items()}
-
-
 def _listed(event: Event, channel: Channel) -> dict[str, Any]:
     """One event of a digest: its fields, and what the built-in words say of it."""
-    fields = _shown(event, channel)
+    fields = masked(event.fields, channel.hide)
     heading = heading_of(event.trigger)
     case = clean(fields.get("case_user_readable_id") or fields.get("case_id"))[:60]
     change = change_of(fields)

@@ -81,8 +81,16 @@ def in_words(error: Exception) -> str:
     return "a value is not what it expects"
 
 
+_KINDS = {"dict": "a mapping", "list": "a list", "str": "a text", "int": "a number"}
+"""What the reader calls the kinds of values that Jinja's words name."""
+
+
 def _quoted(text: str) -> str:
     words = text.strip().rstrip(".").replace("'", "`").replace("`None`", "null")
+    for kind, name in _KINDS.items():
+        words = words.replace(f"`{kind} object`", name)
+    if words == "chunk after expression":
+        return "more stands after its end"
     if "end of template" in words:
         return "it ends where something more is expected"
     return words[:1].lower() + words[1:]

@@ -18,7 +18,7 @@ from jinja2.tests import TESTS as JINJA_TESTS
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
-from router.render.escape import Kind, clean, escaper
+from router.render.escape import Kind, clean, escaper, words_of
 from router.render.limits import Budget, bounded, operate
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         parts = list(parts)
         if any(isinstance(part, Markup) for part in parts):
             return bounded(Markup("").join(self.finish(part) for part in parts))
-        return bounded("".join("" if part is None else str(part) for part in parts))
+        return bounded("".join(map(words_of, parts)))
 
     def _lines(self, value: Any) -> Markup:
         """A text of several lines, each made safe, with breaks between them (HTML)."""

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from router.duration import parse_duration
-from router.problem import Problem
+from router.problem import Problem, closest
 from router.rulebook.outside import Outside, fill, names_outside, values_outside
 from router.rulebook.timing import read_rate
 from router.rules import Channel, Retry, Source
@@ -84,6 +84,10 @@ def read_retry(tree: Tree, given: Any, path: Path, base: Retry) -> Retry:
                 values[name] = parse_duration(text)
             except ValueError as error:
                 tree.tell(tree.value((*path, name)), f"`{name}`: {error}")
+    told = given.get("first") if isinstance(given, dict) else None
+    if isinstance(told, str) and values["first"] > values["at_most"]:
+        text = f"`first: {told}` is longer than the longest wait between two attempts (`at_most`)"
+        tree.problems.append(Problem(tree.value((*path, "first")), text, (), "warning"))
     return Retry(values["for"], max(values["first"], 0.001), values["at_most"])
 
 
@@ -108,6 +112,8 @@ class ChannelReader:
     def _channel(self, name: str, data: dict[str, Any]) -> Channel | None:
         path: Path = ("channels", name)
         services = [service for service in SERVICES if service in data]
+        if not services and any(closest(key, SERVICES) for key in data):
+            return None  # a misspelt one is told as an unknown key
         if len(services) != 1:
             told = "no service" if not services else "two services"
             note = f"it is exactly one of {', '.join(SERVICES)}"
@@ -175,8 +181,8 @@ class ChannelReader:
                 found[key] = self._option(name, service, key, value, at)
                 if isinstance(found[key], Secret) and "://" in found[key].reveal():
                     parts.extend(self._parts(value, found[key].reveal()))
-        if isinstance(found.get("port"), str):
-            found["port"] = self._port(name, found["port"], (*path, "port"))
+        if isinstance(found.get("port"), str | int):
+            found["port"] = self._port(name, str(found["port"]), (*path, "port"))
         return found
 
     def _option(self, name: str, service: str, key: str, value: Any, path: Path) -> Any:
@@ -207,7 +213,8 @@ class ChannelReader:
         if text.isascii() and text.isdigit() and 0 < int(text) < 65536:
             return int(text)
         if text:
-            self._tree.tell(self._tree.value(path), f"channel `{name}`: `port` is no port number")
+            text = f"channel `{name}`: `port` is no port number; it is from 1 to 65535"
+            self._tree.tell(self._tree.value(path), text)
         return None
 
 

@@ -76,7 +76,8 @@ def read_draft(files: Files, outside: Outside) -> Draft:
     declared = main.data.get("channels")
     draft.declared = set(declared) if isinstance(declared, dict) else set()
     known = main.data.get("known")
-    draft.known = known if isinstance(known, dict) else {}
+    named = known.items() if isinstance(known, dict) else ()
+    draft.known = {name: values for name, values in named if isinstance(values, list)}
     draft.calendars = read_calendars(main, files.others)
     for tree in draft.trees:
         _read_groups(draft, tree)
@@ -84,8 +85,8 @@ def read_draft(files: Files, outside: Outside) -> Draft:
         _read_rules(draft, tree, defaults)
     for tree in draft.trees:
         _read_watches(draft, tree)
-    named = {rule.name: rule for rule in draft.all_rules}
-    can = Known(draft.sources, named, draft.declared, draft.calendars)
+    rules = {rule.name: rule for rule in draft.all_rules}
+    can = Known(draft.sources, rules, draft.declared, draft.calendars)
     told = [len(tree.problems) for tree in draft.trees]
     draft.tests = read_tests((*draft.trees, *draft.beside), can)
     for tree, number in zip(draft.trees, told, strict=True):

@@ -102,7 +102,9 @@ def _included(path: str, text: str, problems: list[Problem]) -> list[str]:
             fault = f"no file is like `{pattern}`; nothing is included"
             problems.append(Problem(where, fault, (), "warning"))
         elif not names:
-            problems.append(Problem(where, f"there is no file `{pattern}`"))
+            itself = path in _matching(folder, pattern)
+            fault = f"`{pattern}` is this file" if itself else f"there is no file `{pattern}`"
+            problems.append(Problem(where, fault))
         found += [name for name in names if name not in found]
     return found
 

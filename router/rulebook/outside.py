@@ -130,6 +130,8 @@ def fill(text: str, outside: Outside, *, in_address: bool = False) -> str:
             return value
         return quote(value, safe="") or outside.stand_in
 
+    if "${" in _FORM.sub("", text):
+        raise ValueError("`${` is not closed with `}`; a dollar is written `$$`")
     return _FORM.sub(put, text)
 
 

@@ -44,7 +44,9 @@ class TimingReader:
     ) -> dict[str, Any]:
         """The rule's values for its times; `usual` is the calendar of rules without one."""
         self._who = who
-        calendar = self._calendar(data.get("calendar", usual), (*path, "calendar"))
+        calendar = self._calendar(data.get("calendar"), (*path, "calendar"))
+        if "calendar" not in data and usual in self._calendars:
+            calendar = self._calendar(usual, path)
         found: dict[str, Any] = {
             "calendar": calendar,
             "after": self._wait(data.get("after"), (*path, "after"), calendar),
@@ -80,8 +82,10 @@ class TimingReader:
             return None
         if "every" in data:
             return Digest(self._wait(data["every"], (*path, "every"), None), None, calendar, by)
+        if not isinstance(data["at"], str):
+            return None  # the shape's check tells it
         try:
-            return Digest(None, parse_time(str(data["at"])), calendar, by)
+            return Digest(None, parse_time(data["at"]), calendar, by)
         except ValueError as error:
             self._tell((*path, "at"), f"`digest`: {error}")
             return None

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from router.problem import Position, Problem
+from router.rulebook.unreadable import unreadable
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -21,7 +22,6 @@ LARGEST = 1024 * 1024
 DEEPEST = 40
 MOST_VALUES = 200_000
 MOST_ALIASED = 20_000
-TAB = "a tab stands here; YAML indents with spaces"
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
@@ -31,7 +31,8 @@ _FLOAT = re.compile(
 _TRAPS = (
     (re.compile(r"yes|no|on|off|y|n", re.I), "some readers take it for true or false"),
     (re.compile(r"[-+]?\d+(?::[0-5]?\d)+"), "some readers take it for a number of seconds"),
-    (re.compile(r"[-+]?0\d+|0[xob][0-9a-fA-F_]+"), "some readers take it for an octal number"),
+    (re.compile(r"[-+]?0\d+|0o[0-7_]+"), "some readers take it for an octal number"),
+    (re.compile(r"[-+]?0[xb][0-9a-fA-F_]+"), "some readers take it for a number written otherwise"),
     (re.compile(r"[-+]?\d[\d_]*_\d[\d_]*"), "some readers drop the underscores"),
     (re.compile(r"[-+]?\.(?:inf|nan)", re.I), "it is no number that can be compared"),
 )
@@ -48,6 +49,7 @@ class Tree:
         self.problems: list[Problem] = []
         self.spans: dict[Path, tuple[int, int]] = {}
         self.literal_secrets: list[Path] = []
+        self.misread: set[Path] = set()
         self.text = ""
         self._values: dict[Path, Position] = {}
         self._keys: dict[Path, Position] = {}
@@ -101,14 +103,8 @@ def parse(text: str, file: str) -> Tree:
         elif nodes and nodes[0] is not None:
             tree.data = _Reader(tree).read(nodes[0], (), 0)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        if _yaml_words(error).endswith(_OPENED) and error.context_mark:
-            mark = error.context_mark  # what was never closed, not where that was noticed
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        lines = text.splitlines()
-        indent = lines[line - 1][:column] if line <= len(lines) else ""
-        words = TAB if "\t" in indent else _yaml_words(error)
-        tree.tell(Position(file, line, column), words)
+        line, column, words, notes = unreadable(error, text)
+        tree.tell(Position(file, line, column), words, *notes)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         tree.tell(Position(file, line, 1), "a character stands here that YAML does not allow")
@@ -136,6 +132,9 @@ def _documents(text: str) -> list[Any]:
     finally:
         loader.dispose()
     return nodes
+
+
+_EXCLAMATION = "a text that begins with `!` needs quotes; what is not so is written `{ not: ... }`"
 
 
 class _TooMuch(Exception):
@@ -170,7 +169,8 @@ class _Reader:
         tree._values[path] = _position(tree.file, node)  # noqa: SLF001 - the tree is ours to fill
         tree.spans[path] = (node.start_mark.index, node.end_mark.index)
         if node.tag.startswith("!") or "python" in node.tag:
-            tree.tell(tree.value(path), "a tag stands here; write the plain value")
+            tree.misread.add(path)
+            tree.tell(tree.value(path), "a tag stands here; write the plain value", _EXCLAMATION)
             return None
         if isinstance(node, yaml.MappingNode):
             self._open.add(id(node))
@@ -190,7 +190,7 @@ class _Reader:
         for key_node, value_node in node.value:
             where = _position(tree.file, key_node)
             if not isinstance(key_node, yaml.ScalarNode):
-                tree.tell(where, "a key is a plain word")
+                self._no_key(key_node, node, path)
                 continue
             key = key_node.value
             if not key_node.style:
@@ -206,6 +206,16 @@ class _Reader:
             tree._keys[*path, key] = where  # noqa: SLF001 - the tree is ours to fill
             found[key] = self.read(value_node, (*path, key), depth + 1)
         return found
+
+    def _no_key(self, key: yaml.Node, node: yaml.Node, path: Path) -> None:
+        """A mapping as a key: what YAML makes of a template's braces without quotes."""
+        tree = self._tree
+        if tree.text.startswith("{{", node.start_mark.index) and isinstance(key, yaml.MappingNode):
+            tree.misread.add(path)
+            text = "a text with `{{` needs quotes: YAML takes it for a mapping"
+            tree.tell(tree.value(path), text)
+        else:
+            tree.tell(_position(tree.file, key), "a key is a plain word")
 
     def _scalar(self, node: Any, path: Path) -> Any:
         text = str(node.value)
@@ -233,32 +243,6 @@ def _position(file: str, node: yaml.Node) -> Position:
     start, end = node.start_mark, node.end_mark
     length = end.column - start.column if end.line == start.line else 1
     return Position(file, start.line + 1, start.column + 1, max(1, length))
-
-
-_OPENED = "is not closed", "is missing"
-
-
-def _yaml_words(error: yaml.MarkedYAMLError) -> str:
-    problem = str(error.problem or "")
-    if "undefined alias" in problem:
-        return "this alias names nothing"
-    if "duplicate anchor" in problem:
-        return "this anchor stands twice"
-    if "mapping values are not allowed" in problem:
-        return "a colon stands where no key can be; check the indentation, or quote the text"
-    if any(w in problem for w in ("expected <block end>", "expected key", "'-' indicator")):
-        return "the indentation does not fit the lines above"
-    if "found unexpected end of stream" in problem:
-        return "a quote is not closed"
-    if "expected ',' or ']'" in problem or "did not find expected ',' or ']'" in problem:
-        return "a list in brackets is not closed, or a comma is missing"
-    if "expected ',' or '}'" in problem or "did not find expected ',' or '}'" in problem:
-        return "a mapping in braces is not closed, or a comma is missing"
-    if "could not find expected ':'" in problem:
-        return "a colon is missing after this key"
-    if "cannot start any token" in problem:
-        return "a text cannot begin with this character; put it in quotes"
-    return "this is not YAML: " + (problem[:120].lower() or "it cannot be read")
 
 
 def _clip(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from router.problem import suggest
+from router.problem import closest, suggest
 from router.rulebook.shape import (
     DefaultsShape,
     IncludedShape,
@@ -64,6 +64,9 @@ _NOUNS: dict[type[BaseModel], str] = {
 }
 
 
+_TAKES = {"group": "a list of channels", "known": "a list of texts", "header": "a text"}
+
+
 def validate(tree: Tree, shape: type[BaseModel]) -> bool:
     """Tell the tree what does not fit; returns whether the data can be read at all."""
     if tree.data is None:
@@ -79,17 +82,41 @@ def validate(tree: Tree, shape: type[BaseModel]) -> bool:
     try:
         shape.model_validate(tree.data, by_alias=True, by_name=False)
     except ValidationError as error:
-        told: set[Path] = set()
+        _Faults(tree, shape, error).tell()
+    return True
+
+
+class _Faults:
+    """What pydantic found, each thing once: of a value that may be this or that it tells twice."""
+
+    def __init__(self, tree: Tree, shape: type[BaseModel], error: ValidationError) -> None:
+        self._tree, self._shape = tree, shape
+        self._missing: list[tuple[Path, str]] = []
+        self._unknown: list[Path] = []
+        self._wrong: dict[Path, None] = {}
         for fault in error.errors(include_url=False, include_input=False, include_context=False):
             path, whole = _real(tree.data, fault["loc"])
             if fault["type"] == "missing":
-                _missing(tree, shape, path, str(fault["loc"][-1]))
+                self._missing.append((path, str(fault["loc"][-1])))
             elif fault["type"] == "extra_forbidden" and whole:
-                _unknown(tree, shape, path)
-            elif path not in told:
-                told.add(path)
-                _wrong(tree, shape, path)
-    return True
+                self._unknown.append(path)
+            elif path not in tree.misread:
+                self._wrong[path] = None
+
+    def tell(self) -> None:
+        meant = {(path[:-1], self._close(path)) for path in self._unknown}
+        for path, name in self._missing:
+            if (path, name) not in meant:  # it stands there, misspelt
+                _missing(self._tree, self._shape, path, name)
+        for path in self._unknown:
+            _unknown(self._tree, self._shape, path)
+        told = [*self._unknown, *self._wrong, *((*path, name) for path, name in self._missing)]
+        for path in self._wrong:
+            if not any(len(one) > len(path) and one[: len(path)] == path for one in told):
+                _wrong(self._tree, self._shape, path)
+
+    def _close(self, path: Path) -> str | None:
+        return closest(str(path[-1]), _keys(_model(self._shape, path[:-1])))
 
 
 def _real(data: Any, loc: tuple[int | str, ...]) -> tuple[Path, bool]:
@@ -123,9 +150,8 @@ def _unknown(tree: Tree, shape: type[BaseModel], path: Path) -> None:
         text = f"`{name}` stands in the main rules file only"
         tree.tell(tree.key(path), text, f"an included file holds {_listed(IncludedShape)}")
         return
-    known = [field.alias or key for key, field in model.model_fields.items()]
     where = f" in {subject}" if len(path) > 1 else ""
-    tree.tell(tree.key(path), f"unknown key `{name}`{where}", suggest(name, known))
+    tree.tell(tree.key(path), f"unknown key `{name}`{where}", suggest(name, _keys(model)))
 
 
 def _wrong(tree: Tree, shape: type[BaseModel], path: Path) -> None:
@@ -139,13 +165,16 @@ def _wrong(tree: Tree, shape: type[BaseModel], path: Path) -> None:
     expects = _expects(model, str(owner[-1]))
     if expects is None:
         # A name that the user chose: what it takes is said by the mapping it stands in.
-        model = _model(shape, owner[:-2])
         noun = str(owner[-2]).rstrip("s") if len(owner) > 1 else "entry"
-        takes = "a list of channels" if noun == "group" else "a mapping of keys"
+        takes = _TAKES.get(noun, "a mapping of keys")
         tree.tell(tree.value(path), f"{noun} `{owner[-1]}` must be {takes}")
         return
     subject = _subject(tree, owner[:-1], model)
     where = f" of {subject}" if len(owner) > 1 else ""
+    if path != owner and _NOUNS.get(_model(shape, path)) in ("rule", "test"):
+        text = f"each item of `{owner[-1]}` must be a mapping that begins with `name:`"
+        tree.tell(tree.value(path), text)
+        return
     tree.tell(tree.value(path), f"`{owner[-1]}`{where} must be {expects}")
 
 
@@ -164,6 +193,10 @@ def _subject(tree: Tree, path: Path, model: type[BaseModel]) -> str:
     if noun in ("channel", "source", "calendar"):
         return f"{noun} `{path[-1]}`"
     return f"{noun} of channel `{path[1]}`" if path[0] == "channels" and len(path) > 2 else noun
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [field.alias or key for key, field in model.model_fields.items()]
 
 
 def _listed(model: type[BaseModel]) -> str:

@@ -17,7 +17,7 @@ from router.delivery.seam import _request
 from router.delivery.service import REFUSED_SCHEMES, schemes
 from router.delivery.slack import split
 from router.delivery.smtp import Controller
-from router.event import Event
+from router.event import HIDDEN, Event
 from router.message import Delivery, Message
 from router.rules import Channel
 from router.secret import Redactor, Secret
@@ -379,6 +379,20 @@ def test_every_scheme_of_apprise_is_let_in_or_refused_on_purpose() -> None:
             id="no password",
         ),
         pytest.param("webhook", {"url": "http://x", "secret": "whsec_*"}, "base64", id="no key"),
+        pytest.param("webhook", {"url": "http://"}, "no web address", id="no host"),
+        pytest.param("webhook", {"url": "http://x:99999/"}, "no web address", id="no port"),
+        pytest.param(
+            "webhook", {"url": "http://x", "headers": {"A B": "c"}}, "`A B` cannot be set",
+            id="no header",
+        ),
+        pytest.param(
+            "webhook", {"url": "http://x", "headers": {"Content-Length": "3"}}, "cannot be set",
+            id="a header that frames the request",
+        ),
+        pytest.param(
+            "email", {"host": "h:25", "from": "a@b", "to": "c@d"}, "goes into `port`",
+            id="no host name",
+        ),
     ],
 )  # fmt: skip
 def test_a_channel_that_cannot_be_used_is_told_in_words(
@@ -386,6 +400,28 @@ def test_a_channel_that_cannot_be_used_is_told_in_words(
 ) -> None:
     with pytest.raises(ChannelError, match=words):
         gateway(service, options)
+
+
+def test_a_webhook_never_gets_what_its_channel_hides() -> None:
+    body = b'{"trigger":"case_created","case_id":7,"case_name":"Acme Corp"}'
+    fields = {"trigger": "case_created", "case_id": 7, "case_name": "Acme Corp"}
+    event = Event(5, "atfinity", 1_770_000_000.0, body, fields)
+    with HttpFarEnd() as far:
+        options = {"url": far.url}
+        hide = frozenset({"case_name", "case_id"})
+        channel = Channel(name="c", service="webhook", options=options, hide=hide)
+        made = Gateway({"c": channel}, outbound="live", ca_bundle=None, redactor=Redactor([]))
+        made.send(delivery(event=event, events=(event, event)), MESSAGE)
+        made.close()
+    posted = json.loads(far.posted[0].body)
+    for told in (posted["event"], *posted["events"]):
+        assert told["body"] == {"trigger": "case_created", "case_id": HIDDEN, "case_name": HIDDEN}
+        assert told["case_id"] == HIDDEN
+
+
+@pytest.mark.parametrize("host", ["smtp.bank.example", "mail_1", "10.0.0.7", "::1", "[fe80::1]"])
+def test_a_mail_server_may_be_named_or_numbered(host: str) -> None:
+    gateway("email", {"host": host, "from": "a@b", "to": "c@d"}).close()
 
 
 # --- capture, seams, secrets ---

@@ -246,11 +246,36 @@ def test_html_becomes_text_that_reads_well() -> None:
     assert html_to_text(page) == "Hi\n\nA: 1\nB: 2\n\nSee here (https://x.example/)"
 
 
+def test_what_follows_a_list_in_html_has_its_own_line_and_what_is_hidden_stays_so() -> None:
+    page = (
+        "<ul><li>a</li><li>b</li></ul><i>after</i><input hidden> it"
+        "<div hidden>x<div>y</div>z</div><h4>End</h4>of it"
+    )
+    assert html_to_text(page) == "- a\n- b\nafter it\nEnd\nof it"
+
+
 def test_markdown_of_a_template_is_converted_without_letting_html_through() -> None:
     assert "<script>" not in markdown_to_html("<script>x</script>")
     assert markdown_to_slack("# T\n- **a** [l](https://x.example/) <!here>") == (
         "*T*\n\u2022 *a* <https://x.example/|l> &lt;!here&gt;"
     )
+
+
+def test_values_are_printed_as_people_write_them() -> None:
+    body = (
+        "{{ rule }}/{{ rule.name }}/{{ channel }}/{{ rule == 'r' }}/{{ rule == 'q' }}/"
+        "{{ document_keys }}/{{ 'is: ' ~ document_keys }}/{{ team }}"
+    )
+    rule = Rule(name="r", when=None, targets=(), body=body)
+    message = Renderer({}, base_url="").render(
+        event=event(document_keys=["form_a", "form_b"], team={"name": "ops", "on": True}),
+        rule=rule,
+        target=Target("c"),
+        channel=Channel(name="c", service="webhook", options={}),
+        format="text",
+    )
+    words = "r/r/c/true/false/form_a, form_b/is: form_a, form_b/name: ops, on: true"
+    assert message.body == words
 
 
 def test_hidden_fields_are_masked_on_their_channel() -> None:
