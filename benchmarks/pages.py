@@ -30,6 +30,7 @@ PAGES = {
     "deliveries, a rule that never spoke": "/deliveries?rule=nobody&state=failed",
     "channels": "/channels",
     "rules": "/rules",
+    "playground": "/playground?event={middle}",
     "timers": "/timers",
     "status": "/status",
 }

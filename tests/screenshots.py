@@ -24,6 +24,7 @@ PAGES = {
     "deliveries": "/deliveries?since=12h",
     "channels": "/channels",
     "rules": "/rules",
+    "playground": "/playground",
     "timers": "/timers",
     "status": "/status",
 }
@@ -45,7 +46,9 @@ def main() -> None:
         folder = Path(name)
         shutil.copytree(ROOT / "templates", folder / "templates")
         rules = (ROOT / "rules.yaml").read_text(encoding="utf-8")
-        running = Running(folder, rules, {"ROUTER_OUTBOUND": "capture"})
+        running = Running(
+            folder, rules, {"ROUTER_OUTBOUND": "capture", "ROUTER_RULES": "rules.yaml"}
+        )
         running.start()
         _post_day(running)
         running.stop()
@@ -144,6 +147,13 @@ def _take(browser: Browser, address: str, name: str) -> None:
     if name == "deliveries":
         for box in page.locator("td.pick input").all()[1:3]:
             box.check()
+    if name == "playground":
+        page.locator("#rules > summary").click()
+        text = page.locator("#text")
+        text.fill(text.input_value().replace("notify: kyc-outcome", "notify: kyc-team", 1))
+        page.get_by_text("No longer said").wait_for()
+        page.locator("#text").evaluate("one => { one.scrollTop = one.scrollHeight * 0.26; }")
+        page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=PICTURES / f"{name}.png")
     context.close()
 

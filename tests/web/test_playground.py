@@ -353,12 +353,16 @@ def test_a_backtest_that_makes_no_sense_is_refused_in_words(running: Running) ->
     assert "Your rules have 1 problem; correct them first" in ended(running)
 
 
-def test_any_process_tells_of_a_backtest(far: HttpFarEnd, tmp_path: Path) -> None:
+def test_any_process_tells_of_a_backtest(
+    far: HttpFarEnd, tmp_path: Path, database_url: str
+) -> None:
     passwords = {"ROUTER_ADMIN_PASSWORD": "p" * 12, "ROUTER_VIEWER_PASSWORD": "the-viewers-pass"}
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "family.txt.j2").write_text(FAMILY, encoding="utf-8")
     rules = RULES.format(far=far.url, literal=LITERAL, hook=HOOK)
-    made = Running(tmp_path, rules, {**passwords, "OTHER": f"{far.url}/x"})
+    made = Running(
+        tmp_path, rules, {**passwords, "OTHER": "http://x", "ROUTER_DATABASE_URL": database_url}
+    )
     made.start("--workers", "2")
     try:
         assert made.post(APPROVED)[0] == 202
