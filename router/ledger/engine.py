@@ -124,6 +124,16 @@ class Engine:
             values = f"SELECT * FROM unnest({self._arrays(table, [c.name for c in table.columns])})"
         return f"INSERT INTO {table.name} ({names}) {values} {on_conflict}"
 
+    def wait_at_most(self, connection: sa.Connection, seconds: float) -> None:
+        """How long a connection waits for what another process holds (SQLite)."""
+        if self.sqlite:
+            raw: Any = connection.connection.driver_connection
+            raw.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+
+    def is_held(self, error: Exception) -> bool:
+        """Whether SQLite could not write at all: held by another process, or no place left."""
+        return self.sqlite and isinstance(error, sa.exc.OperationalError)
+
     def _update_sql(
         self, table: sa.Table, assign: Mapping[str, str], columns: Sequence[str], where: str
     ) -> str:

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 BATCH = 1024
 QUEUE = 20_000
 RETRY_AFTER = 1.0
+PATIENCE = 5.0
+"""Seconds to wait for a database that another process holds: whoever posts an event is told to
+come again before giving up on its own."""
 BUSY = 4
 LINGER = 0.002
 """Seconds to wait for company when the last commit held more than BUSY orders (under load a
@@ -127,16 +130,29 @@ class Writer:
         self._unrecorded.clear()
         return batch
 
-    def _write(self, batch: Sequence[Order]) -> None:
+    def _write(self, batch: Sequence[Order]) -> Exception | None:
+        """Write a batch, one by one if that fails; returns what the database suffers from, if so.
+
+        Then nothing else is tried: each would wait as long, and those who ask are told at once.
+        """
+        broken: Exception | None = None
         try:
             self._commit(batch)
+            return None
         except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told
+            if self._connection is None or self._engine.is_held(error):
+                broken = error
             self._drop_connection(error)
-            if len(batch) == 1:
-                self._refuse(batch[0], error)
-                return
-            for order in batch:
-                self._write([order])
+            if broken is not None or len(batch) == 1:
+                for order in batch:
+                    self._refuse(order, error)
+                return broken
+        for order in batch:
+            if broken is not None:
+                self._refuse(order, broken)
+            else:
+                broken = self._write([order])
+        return broken
 
     def _commit(self, batch: Sequence[Order]) -> None:
         now, hands, engine = self._now(), self._hands, self._engine
@@ -146,6 +162,7 @@ class Writer:
         calls = [order for order in batch if isinstance(order, CallOrder)]
         if self._connection is None:
             self._connection = engine.writing.connect()
+            engine.wait_at_most(self._connection, PATIENCE)
         connection = self._connection
         with connection.begin():
             lock_cases(connection, engine, _cases(drafts, tried))

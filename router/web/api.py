@@ -22,9 +22,12 @@ from router.view import (
 from router.web.faults import BadRequest, Conflict, NotThere
 from router.web.identity import VIEWER, audit, request_identity
 from router.web.query import page_of, read_filters, read_id, read_object
+from router.web.show import paused, with_pauses
 
 if TYPE_CHECKING:
-    from router.ledger import EventRow
+    from collections.abc import Sequence
+
+    from router.ledger import DeliveryRow, EventRow
     from router.service import Service
 
 Json = Response[dict[str, Any]]
@@ -39,7 +42,7 @@ async def list_events(request: Request[Any, Any, Any]) -> Json:
 
     def find() -> list[EventRow]:
         rows = service.ledger.events(one_more)
-        made = iter(service.ledger.with_attempts([d for row in rows for d in row.deliveries]))
+        made = iter(_deliveries(service, [d for row in rows for d in row.deliveries]))
         return [
             msgspec.structs.replace(row, deliveries=tuple(islice(made, len(row.deliveries))))
             for row in rows
@@ -57,6 +60,8 @@ async def get_event(request: Request[Any, Any, Any]) -> Json:
     row = await asyncio.to_thread(service.ledger.event, number)
     if row is None:
         raise NotThere(f"there is no event {number}")
+    made = await asyncio.to_thread(with_pauses, row.deliveries, paused(service))
+    row = msgspec.structs.replace(row, deliveries=tuple(made))
     words = await asyncio.to_thread(service.rules.words, row.ruleset or "")
     return Response(event_view(row, explain(row, words.table)))
 
@@ -68,7 +73,7 @@ async def list_deliveries(request: Request[Any, Any, Any]) -> Json:
     filters = read_filters(request.query_params, service.now())
     one_more = msgspec.structs.replace(filters, limit=filters.limit + 1)
     rows = await asyncio.to_thread(
-        lambda: service.ledger.with_attempts(service.ledger.deliveries(one_more))
+        lambda: _deliveries(service, service.ledger.deliveries(one_more))
     )
     return Response(page_of([delivery_view(row) for row in rows], filters.limit))
 
@@ -81,7 +86,13 @@ async def get_delivery(request: Request[Any, Any, Any]) -> Json:
     row = await asyncio.to_thread(service.ledger.delivery, number)
     if row is None:
         raise NotThere(f"there is no delivery {number}")
-    return Response(delivery_view(row))
+    (told,) = with_pauses([row], await asyncio.to_thread(paused, service))
+    return Response(delivery_view(told))
+
+
+def _deliveries(service: Service, rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
+    """Deliveries of a list, with every attempt and why each waits."""
+    return with_pauses(service.ledger.with_attempts(rows), paused(service))
 
 
 @post("/api/deliveries/{delivery_id:int}/resend", status_code=202)

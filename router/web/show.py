@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from router.duration import show_duration
 from router.view import state_in_words, stored_event
 
@@ -179,6 +181,16 @@ def why_paused(channels: Mapping[str, Channel], lanes: Mapping[str, LaneRow]) ->
         elif pause is not None:
             told[name] = f"its channel is paused by {pause.author}: {pause.reason}"
     return told
+
+
+def with_pauses(rows: Iterable[DeliveryRow], paused: Mapping[str, str]) -> list[DeliveryRow]:
+    """Deliveries with the reason why each waits, also where that is a pause of its channel."""
+    return [
+        msgspec.structs.replace(row, reason=paused[row.channel])
+        if row.state == "pending" and not row.in_hand and row.channel in paused
+        else row
+        for row in rows
+    ]
 
 
 def notices(service: Service) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -440,6 +442,31 @@ def test_what_cannot_be_written_is_refused_alone(
     assert good.deliveries == also_good.deliveries == 1
     assert type(bad).__name__ == "LedgerUnavailable"
     assert clock() == 1_000.0
+
+
+def test_a_database_that_is_held_is_told_soon_to_all_who_wait(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.ledger.writer.PATIENCE", 0.2)
+    file = tmp_path / "router.db"
+    ledger = open_ledger(Secret(f"sqlite:///{file}"), clock)
+    ledger.start(Hands())
+
+    async def all_of_them() -> list[Any]:
+        futures = [ledger.accept(draft(case)) for case in range(50)]
+        return await asyncio.gather(*futures, return_exceptions=True)
+
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    held = asyncio.run(all_of_them())
+    assert time.monotonic() - began < 2
+    other.execute("ROLLBACK")
+    free = asyncio.run(all_of_them())
+    other.close()
+    ledger.close()
+    assert {str(one) for one in held} == {"database is locked"}
+    assert [one.deliveries for one in free] == [1] * 50
 
 
 def test_what_was_due_is_due_still_when_the_clock_is_set_back(

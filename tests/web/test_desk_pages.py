@@ -123,6 +123,11 @@ def test_a_paused_channel_waits_and_goes_on_by_the_api(running: Running) -> None
     event = running.post({"trigger": "case_approved", "case_id": 9})[1]["event"]
     wait_until(lambda: channel(running, "fine")["pending"] == 5)
     assert "anyone paused it: they move house" in page(running, "/channels")
+    why = "its channel is paused by anyone: they move house"
+    assert {one["reason"] for one in running.deliveries("channel=fine&state=pending")} == {why}
+    made = running.get(f"/api/events/{event}")[1]["deliveries"]
+    assert why in [one["reason"] for one in made]
+    assert why in running.command("deliveries", "--channel", "fine").stdout
     assert call(running, "/api/channels/fine/resume")[1]["changed"] is True
 
     def sent() -> bool:
