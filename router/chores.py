@@ -63,7 +63,8 @@ class Chores:
                 idle_before=now - IDLE,
                 deeds_before=now - self._rules.retention,
             )
-        if not 0 <= now - self._purged < (PAUSE if self._after else RARE):
+        pause = PAUSE if self._after else min(RARE, self._rules.retention)
+        if not 0 <= now - self._purged < pause:
             self._purged = now
             self._purge(now)
 

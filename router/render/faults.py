@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,7 @@ _KINDS = {"dict": "a mapping", "list": "a list", "str": "a text", "int": "a numb
 def _quoted(text: str) -> str:
     words = text.strip().rstrip(".").replace("'", "`").replace("`None`", "null")
     for kind, name in _KINDS.items():
-        words = words.replace(f"`{kind} object`", name)
+        words = re.sub(rf"`{kind} object`|\b{kind} object\b", name, words)
     if words == "chunk after expression":
         return "more stands after its end"
     if "end of template" in words:

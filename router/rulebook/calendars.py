@@ -90,8 +90,10 @@ class _Reader:
     def _days(self, name: str, given: list[Any], path: Path, *, at_key: bool = False) -> set[int]:
         found: set[int] = set()
         for text in given:
+            if not isinstance(text, str):
+                continue  # the shape's check tells it
             try:
-                found |= parse_days(str(text))
+                found |= parse_days(text)
             except ValueError as error:
                 where = self._tree.key(path) if at_key else self._tree.value(path)
                 self._tree.tell(where, f"calendar `{name}`: {error}")

@@ -150,7 +150,9 @@ class _Fields:
                 text = f"{place.who}: `if` names `{name}`: {_none_carries(asked, name)}"
                 yield Problem(place.tree.within(path, name), text, (), "warning")
         tested = {one.path for one, _ in lines_of(place.condition, asked) if isinstance(one, Field)}
-        for name in sorted(names & NULLABLE_FIELDS - tested):
+        unknown = names - KNOWN_FIELDS - self._known.keys()
+        # What is not known is undefined in every sample: that is told above.
+        for name in sorted(names & NULLABLE_FIELDS - tested) if not unknown else ():
             fault = _fails_without(line.source, name, asked)
             if fault is not None:
                 text = f"{place.who}: `if` fails where `{name}` is null: {fault}"

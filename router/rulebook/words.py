@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from router.rulebook.tree import Path, Tree
     from router.rules import Rule, Ruleset, Target
 
+_COMMENT = re.compile(r"[ \t]+#(?=[^\s#])")
 _FORMATS: dict[str, tuple[Format, ...]] = {
     "slack": ("slack",),
     "email": ("html",),
@@ -85,6 +86,11 @@ def _inline(rule: Rule, tree: Tree, path: Path) -> Iterator[Problem]:
             continue
         for fault in inspect_source(source, key):
             yield _fault_inline(rule, tree, (*path, key), fault)
+        comment = _COMMENT.match(tree.text, tree.spans.get((*path, key), (0, 0))[1])
+        if comment is not None:
+            text = f"rule `{rule.name}`: what follows ` #` is a comment, and not said"
+            note = "put the text in quotes if it is to be said, or a space after the `#`"
+            yield Problem(tree.value((*path, key)), text, (note,), "warning")
         for found in re.finditer(r"\$\{[A-Za-z_]\w*(?::[-?][^}]*)?\}|\$\{file:[^}]*\}", source):
             text = f"rule `{rule.name}`: `{found[0]}` is not filled in here, and would be said so"
             note = "values from outside stand in `sources` and `channels` only"

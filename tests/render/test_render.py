@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from html.parser import HTMLParser
 from typing import Any, cast
@@ -259,6 +260,13 @@ def test_markdown_of_a_template_is_converted_without_letting_html_through() -> N
     assert markdown_to_slack("# T\n- **a** [l](https://x.example/) <!here>") == (
         "*T*\n\u2022 *a* <https://x.example/|l> &lt;!here&gt;"
     )
+
+
+def test_a_fault_names_no_types_of_the_language_it_is_written_in() -> None:
+    for source in ("{{ weird[1] }}", "{{ event.nothing }}", "{{ case_name.nothing }}"):
+        fault = body(source, event(weird=5)).fault
+        assert fault is not None
+        assert not re.search(r"\b(int|dict|str|object)\b", fault), fault
 
 
 def test_values_are_printed_as_people_write_them() -> None:

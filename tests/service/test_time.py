@@ -382,4 +382,11 @@ def test_old_history_is_purged_and_pending_work_stays(
     running.stop()
     time.sleep(1.1)
     running.start()
-    wait_until(lambda: [one["id"] for one in running.get("/api/events")[1]["items"]] == [1])
+
+    def kept() -> list[int]:
+        return [one["id"] for one in running.get("/api/events")[1]["items"]]
+
+    wait_until(lambda: kept() == [1])
+    running.post(_event(3))
+    assert kept() == [3, 1]
+    wait_until(lambda: kept() == [1])  # a short history is looked after as often as it is long
