@@ -12,7 +12,7 @@ from router.ledger.engine import LedgerError
 if TYPE_CHECKING:
     from router.ledger.engine import Engine
 
-HEAD = "0006"
+HEAD = "0007"
 _LOCK = 0x61_74_66_69  # any number, the same in every replica
 
 

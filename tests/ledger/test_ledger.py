@@ -15,6 +15,8 @@ from far_end import wait_until
 from hands import Clock, Hands
 from router.event import Event, decode
 from router.ledger import Draft, Filters, InHand, Ledger, LedgerError, Tried, open_ledger
+from router.ledger.engine import open_engine
+from router.ledger.migrate import HEAD, migrate, version
 from router.message import Message, Outcome
 from router.rules import Rate
 from router.secret import Secret
@@ -478,3 +480,10 @@ def test_what_was_due_is_due_still_when_the_clock_is_set_back(
     assert claim(ledger, hands) == []
     assert ledger.set_back(was) == 1
     assert len(claim(ledger, hands)) == 1
+
+
+def test_the_schema_that_is_wanted_is_the_last_revision(database_url: str) -> None:
+    engine = open_engine(Secret(database_url))
+    migrate(engine)
+    assert version(engine) == HEAD
+    engine.close()

@@ -244,10 +244,12 @@ def test_a_storm_on_a_chat_channel_becomes_a_handful(
         "rules:\n", f"  chat: {{ slack: {{ webhook: {far.url}/chat }}, rate: 2/s }}\nrules:\n"
     )
     running = router(text)
+    began = time.monotonic()
     for number in range(120):
         running.post(_event(number % 30, case_version=number))
+    posting = time.monotonic() - began
     wait_until(lambda: len(running.deliveries("state=sent")) == 120, 20)
-    assert len(far.posted) < 10
+    assert len(far.posted) < 10 + 2 * posting  # what the rate lets go meanwhile, and a handful
     first = running.deliveries("state=sent")[-1]
     last = running.deliveries("state=sent")[0]
     assert first["carried_by"] is None
