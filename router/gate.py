@@ -105,13 +105,14 @@ def _said(delivery: Asked, terms: Terms, known: MutableMapping[str, Remembered])
         return False
     key, seconds = terms.throttle.key, terms.throttle.seconds
     found = known.get(key)
-    if found is not None and -SKEW <= delivery.moment - found.at < seconds:
+    if found is not None and found.at - SKEW <= delivery.moment < found.until - KEPT:
         found.held += 1
         window = show_duration(seconds)
         return _suppress(delivery, f"throttled: event {found.event_id} was told within {window}")
     delivery.held = found.held if found is not None else 0
-    until = delivery.moment + seconds + KEPT
-    known[key] = Remembered(delivery.moment, until, 0, delivery.event_id)
+    # What is held until it opens is said then, and so long nothing else is.
+    said = delivery.moment if terms.hold_until is None else terms.hold_until
+    known[key] = Remembered(delivery.moment, said + seconds + KEPT, 0, delivery.event_id)
     return False
 
 

@@ -102,7 +102,8 @@ def terms_of(rule: Rule, event: Event, planned: Planned) -> Terms:
     """
     moment = event.received_at if planned.moment is None else planned.moment
     hold_until, drop, why = _closed(rule.hours, moment)
-    again = _again(rule, moment, planned.step)
+    # A reminder counts from when it is said: two that were held would speak at one moment.
+    again = _again(rule, hold_until or moment, planned.step)
     if planned.step:
         return Terms(hold_until=hold_until, drop=drop, why=why, again=again)
     where = f"{rule.name}\x1f{planned.channel}"

@@ -140,6 +140,18 @@ AFTER: dict[str, Any] = {"when": ENTERS, "after": 48 * HOUR, "unless": LEAVES}
             [(4, "c", [1, 4]), (4, "c", [2]), (4, "c", [3])],
             id="a digest leaves out what stands behind another message of its case",
         ),
+        pytest.param(
+            [rule(throttle=Throttle(2 * HOUR), hours=Hours(OFFICE))],
+            [event(1, 2), event(2, 7), event(3, 9), event(4, 11)],
+            [(8, "c", [1]), (11, "c", [4])],
+            id="a throttle counts from when what was held is said",
+        ),
+        pytest.param(
+            [rule(when=ENTERS, unless=LEAVES, remind=Remind(6 * HOUR, 3), hours=Hours(OFFICE))],
+            [event(1, 17)],
+            [(17, "c", [1]), (32, "c", [1]), (38, "c", [1]), (56, "c", [1])],
+            id="a reminder counts from when the one before it is said",
+        ),
     ],
 )
 def test_what_is_said_and_when(rules: list[Rule], events: list[Event], expected: list[Any]) -> None:
