@@ -43,6 +43,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     result: str
 
 
+def forget_backtests(connection: sa.Connection, now: float) -> None:
+    """Delete what was found too long ago."""
+    connection.execute(backtests.delete().where(backtests.c.touched_at < now - KEPT))
+
+
 class Backtests:
     """One side of the ledger's door."""
 
@@ -65,10 +70,9 @@ class Backtests:
             state="running",
             result="",
         )
-        gone = sa.or_(backtests.c.who == who, backtests.c.touched_at < now - KEPT)
 
         def work(connection: sa.Connection) -> None:
-            connection.execute(backtests.delete().where(gone))
+            connection.execute(backtests.delete().where(backtests.c.who == who))
             connection.execute(backtests.insert().values(**msgspec.structs.asdict(run)))
 
         self._write(work)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from router.ledger.backtests import forget_backtests
 from router.ledger.tables import attempts, deliveries, events, memory, messages, mutes
 from router.ledger.tallies import forget_tallies
 
@@ -63,3 +64,4 @@ def forget(connection: sa.Connection, now: float) -> None:
     connection.execute(memory.delete().where(memory.c.key.in_(over)))
     connection.execute(mutes.delete().where(mutes.c.ended_at < now - 365 * 86400.0))
     forget_tallies(connection, now)
+    forget_backtests(connection, now)

@@ -18,7 +18,7 @@ from router.web.draw import fragment, page
 from router.web.event import MAIL_POLICY
 from router.web.faults import BadRequest, NotThere
 from router.web.identity import VIEWER, request_identity
-from router.web.rerun import WINDOWS, told
+from router.web.rerun import WINDOWS, find_run, told
 from router.web.show import pretty
 from router.web.tryout import MOST, Form, edits_fault, plain, question_of, read_form, try_out
 
@@ -126,6 +126,7 @@ async def _page(request: Asked, form: Form) -> Html:
     form = msgspec.structs.replace(form, mark=secrets.token_hex(8))  # nobody overtakes it
     tried = await try_out(service, aside, _who(request), form)
     tests = await _tests(service, aside, _who(request), form)
+    run = await find_run(request)
     words = request.query_params.get("q", "").strip()
 
     def draw() -> str:
@@ -138,7 +139,7 @@ async def _page(request: Asked, form: Form) -> Html:
             samples=SAMPLES,
             sources=force.ruleset.sources,
             windows=WINDOWS,
-            **told(None),
+            **told(run),
             **tests,
             **_editor(form, force),
         )

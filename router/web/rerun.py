@@ -62,7 +62,7 @@ async def begin(request: Asked) -> Response[Any]:
 @get(HERE)
 async def watch(request: Asked) -> Response[Any]:
     """How far the backtest of who asks is, and what it found; any process can tell."""
-    run = await _find(request)
+    run = await find_run(request)
     if "hx-request" in request.headers:
         return await _shown(request)
     running = run is not None and run.state == "running"
@@ -92,11 +92,12 @@ def told(run: Run | None) -> dict[str, Any]:
 async def _shown(request: Asked) -> Response[Any]:
     if "hx-request" not in request.headers:
         return Redirect(HERE, status_code=303)
-    drawn = fragment("_backtest.html.j2", **told(await _find(request)))
+    drawn = fragment("_backtest.html.j2", **told(await find_run(request)))
     return Response(drawn, media_type="text/html")
 
 
-async def _find(request: Asked) -> Run | None:
+async def find_run(request: Asked) -> Run | None:
+    """The last backtest of who asks."""
     service: Service = request.app.state.service
     return await asyncio.to_thread(service.ledger.backtests.find, _who(request))
 
