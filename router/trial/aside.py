@@ -11,6 +11,7 @@ from collections.abc import Hashable
 
 import msgspec
 
+from router.log import get_logger
 from router.trial.question import Answer, Question
 
 SECONDS = 10.0
@@ -21,6 +22,8 @@ MOST_WAITING = 16
 LONGEST = 32 * 1024**2
 KEPT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONTZPATH", "TZDIR", "TMPDIR")
 """What such a process is told of the environment: nothing that could be secret."""
+
+_log = get_logger()
 
 
 class TooMuch(Exception):
@@ -76,7 +79,11 @@ class Aside:
             # Whoever does not wait for their answer must not leave it to the next.
             if sys.exc_info()[0] is not None:
                 await self._end()
-        raise TooMuch("it needs more memory or time than there is for it; try less")
+        _log.warning("trial_ended")
+        raise TooMuch(
+            "its process ended before it could answer; it may need more memory than there is for"
+            " it, and the service's log may say more"
+        )
 
     async def _exchange(self, process: Process, line: bytes, seconds: float) -> bytes:
         if process.stdin is None or process.stdout is None:
