@@ -51,7 +51,7 @@ class Aside:
         self._waiting += 1
         try:
             async with self._turn:
-                if self._latest[who] is not mine:
+                if self._latest.get(who) is not mine:
                     return None
                 return await self._answer(msgspec.json.encode(question) + b"\n")
         finally:
@@ -71,14 +71,15 @@ class Aside:
                 if fresh:
                     break
         except TimeoutError:
+            await self._end()
             told = (
                 f"it takes longer than {self._seconds:g} seconds; try less, or use `router check`"
             )
             raise TooMuch(told) from None
-        finally:
+        except BaseException:
             # Whoever does not wait for their answer must not leave it to the next.
-            if sys.exc_info()[0] is not None:
-                await self._end()
+            await self._end()
+            raise
         _log.warning("trial_ended")
         raise TooMuch(
             "its process ended before it could answer; it may need more memory than there is for"
