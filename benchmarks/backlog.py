@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from benchmarks.running import Process
 
 CHANNELS = 50
-ROUNDS, SOME = 9, 500
-"""Accepts are compared so often, so many at a time."""
+ROUNDS = 9
+"""Accepts are compared so often."""
 HEAD = "version: 1\nsources: {{ bench: {{ secret: {secret} }} }}\n"
 STORM = (
     HEAD
@@ -96,8 +96,9 @@ def backlog(waiting: int) -> list[Row]:
                 without = few / (time.perf_counter() - began)
                 (folder / "rules.yaml").write_text(_rules(port, paused=True), encoding="utf-8")
                 await asyncio.to_thread(_reload, process)
-                await post_all(process.port, HOOK, _bodies(few, waiting - ROUNDS * SOME), 32)
-                before, beside = await _costs_of_accepts(process, port)
+                some = waiting // 50
+                await post_all(process.port, HOOK, _bodies(few, waiting - ROUNDS * some), 32)
+                before, beside = await _costs_of_accepts(process, port, some)
                 memory = process.memory()
                 (folder / "rules.yaml").write_text(_rules(port, paused=False), encoding="utf-8")
                 arrived, began = 0, time.perf_counter()
@@ -119,14 +120,14 @@ def backlog(waiting: int) -> list[Row]:
     ]  # fmt: skip
 
 
-async def _costs_of_accepts(full: Process, port: int) -> tuple[float, float]:
+async def _costs_of_accepts(full: Process, port: int, some: int) -> tuple[float, float]:
     """CPU seconds of a thousand accepts: of a router with nothing waiting, and of a `full` one."""
     costs: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         rules = _rules(port, paused=True)
         with router(Path(folder), port, rules=rules) as empty:
             for number in range(ROUNDS):  # in turn, so that a noisy moment meets both
-                bodies = _bodies(10_000_000 + number * SOME, SOME)
+                bodies = _bodies(10_000_000 + number * some, some)
                 costs.append((await _cpu(empty, bodies), await _cpu(full, bodies)))
     none, many = (sorted(column)[ROUNDS // 2] for column in zip(*costs, strict=True))
     return none, many
