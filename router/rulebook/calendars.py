@@ -103,8 +103,10 @@ class _Reader:
         found: list[tuple[int, int]] = []
         for number, text in enumerate(given if isinstance(given, list) else [given]):
             at = (*path, number) if isinstance(given, list) else path
+            if not isinstance(text, str):
+                continue  # the shape's check tells it
             try:
-                found.append(parse_hours(str(text)))
+                found.append(parse_hours(text))
             except ValueError as error:
                 self._tell(at, f"calendar `{name}`: {error}")
         found.sort()

@@ -67,8 +67,10 @@ def _source_secrets(
 def _networks(tree: Tree, path: Path, given: Any) -> tuple[str, ...]:
     found = []
     for number, text in enumerate(given if isinstance(given, list) else []):
+        if not isinstance(text, str):
+            continue  # the shape's check tells it
         try:
-            found.append(str(ipaddress.ip_network(str(text), strict=False)))
+            found.append(str(ipaddress.ip_network(text, strict=False)))
         except ValueError:
             where = tree.value((*path, "allow", number))
             tree.tell(where, f"`{text}` is not a network; write one like 10.0.0.0/8")

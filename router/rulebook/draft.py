@@ -77,7 +77,11 @@ def read_draft(files: Files, outside: Outside) -> Draft:
     draft.declared = set(declared) if isinstance(declared, dict) else set()
     known = main.data.get("known")
     named = known.items() if isinstance(known, dict) else ()
-    draft.known = {name: values for name, values in named if isinstance(values, list)}
+    draft.known = {
+        name: [value for value in values if isinstance(value, str | int | float)]
+        for name, values in named
+        if isinstance(values, list)
+    }
     draft.calendars = read_calendars(main, files.others)
     for tree in draft.trees:
         _read_groups(draft, tree)
@@ -198,7 +202,7 @@ def _targets(draft: Draft, given: Any) -> tuple[Target, ...]:
     found: dict[str, Target] = {}
     for item in given if isinstance(given, list) else [given]:
         name = item.get("channel") if isinstance(item, dict) else item
-        template = item.get("template") if isinstance(item, dict) else None
+        template = _text(item.get("template")) if isinstance(item, dict) else None
         if isinstance(name, str):
             for channel in draft.groups.get(name, [name]):
                 found.setdefault(channel, Target(channel, template))

@@ -103,6 +103,8 @@ class _Fields:
         for name, channel in self._draft.channels.items():
             given = self._draft.main.data["channels"][name].get("hide")
             for number, field in enumerate(given if channel.hide else ()):
+                if not isinstance(field, str):
+                    continue  # the shape's check tells it
                 at: Path = ("channels", name, "hide", number)
                 whole = str(field).partition(".")[0]
                 if whole != field:

@@ -152,7 +152,7 @@ def _unused(draft: Draft) -> Iterator[Problem]:
     # What was probably meant is not told to be unused as well.
     names = (*draft.declared, *draft.groups)
     named |= {closest(name, names) or "" for name in named.difference(names)}
-    told = {m for _, name, members in _given_groups(draft) if name in named for m in members}
+    told = {str(m) for _, name, members in _given_groups(draft) if name in named for m in members}
     told |= named | {channel.fallback for channel in draft.channels.values()}
     for name in draft.channels:
         if name not in told:

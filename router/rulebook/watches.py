@@ -88,7 +88,7 @@ class WatchReader:
         names: Mapping[str, Collection[str]],
     ) -> Watch:
         about = str(data[kind])
-        if about != "any" and about not in names[kind]:
+        if isinstance(data[kind], str) and about != "any" and about not in names[kind]:
             what = {"channel_failing": "channel", "silent_source": "source"}.get(kind, "rule")
             text = f"`{name}` is about unknown {what} `{about}`"
             note = suggest(about, [*names[kind], "any"])

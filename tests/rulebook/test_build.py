@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -35,6 +35,9 @@ from router.rulebook import Built, Files, build, read_files, rebuild, schema
 from router.rulebook.outside import Environment, fill
 from router.rulebook.samples import sample
 from router.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent.parent
 HEAD = """version: 1
@@ -285,6 +288,56 @@ def test_any_structure_is_a_ruleset_or_problems(data: dict[str, Any], rule: Any,
     for problem in found.problems:
         assert problem.position.line >= 1
         assert SECRET not in problem.text
+
+
+WHOLE = """
+version: 1
+sources: { s: { secret: "${SECRET}", allow: [10.0.0.0/8] } }
+channels:
+  a: { webhook: { url: "https://a.example/in", headers: { X-A: b } }, hide: [case_name], rate: 1/s }
+  b: { email: { host: h, port: 25, from: a@b.example, to: c@d.example, cc: [e@f.example] } }
+groups: { g: [b] }
+known: { process_key: [kyc] }
+calendars:
+  office: { timezone: UTC, hours: { mon: ["08:00-12:00"] }, holidays: ["2026-12-25"] }
+  week: { days: mon-fri, hours: "08:00-12:00" }
+rules:
+  - name: one
+    when: { trigger: case_created, process_key: [kyc], any: [{ case_name: { contains: AG } }] }
+    after: 1d
+    unless: { not: { process_key: kyc } }
+    escalate: [{ after: 2d, notify: a }]
+    hours: { calendar: office, outside: drop }
+    throttle: { once_per: 1h, by: [case_id] }
+    notify: [{ channel: g, template: case_created }]
+  - { name: two, otherwise: true, digest: { at: "09:00", calendar: office }, notify: a }
+watch:
+  - { channel_failing: b, for: 15m, notify: [a] }
+  - { unmatched: { process_key: kyc }, notify: a }
+tests:
+  - { name: t, event: { trigger: case_comment }, until: 2d, expect: [{ rule: two, channel: a }] }
+"""
+
+
+def _places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if path:
+        yield path
+    whole = data if isinstance(data, dict | list) else ()
+    for key, part in whole.items() if isinstance(whole, dict) else enumerate(whole):
+        yield from _places(part, (*path, key))
+
+
+@pytest.mark.parametrize("value", [None, {"a": {}}], ids=["nothing", "a mapping"])
+def test_what_stands_in_a_wrong_place_is_told_in_the_readers_words(value: Any) -> None:
+    for path in _places(yaml.safe_load(WHOLE)):
+        data = part = yaml.safe_load(WHOLE)
+        for key in path[:-1]:
+            part = part[key]
+        part[path[-1]] = value
+        for problem in built(yaml.safe_dump(data, sort_keys=False)).problems:
+            for text in (problem.text, *problem.notes):
+                assert "{'" not in text, path
+                assert "None" not in text, path
 
 
 def test_a_secret_of_the_ruleset_is_a_secret() -> None:
