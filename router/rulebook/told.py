@@ -153,7 +153,7 @@ def _unused(draft: Draft) -> Iterator[Problem]:
     names = (*draft.declared, *draft.groups)
     named |= {closest(name, names) or "" for name in named.difference(names)}
     told = {str(m) for _, name, members in _given_groups(draft) if name in named for m in members}
-    told |= named | {channel.fallback for channel in draft.channels.values()}
+    told |= named | {channel.fallback or "" for channel in draft.channels.values()}
     for name in draft.channels:
         if name not in told:
             where = draft.main.key(("channels", name))
