@@ -79,6 +79,19 @@ async def test_a_newer_question_overtakes_those_of_the_same_page(tmp_path: Path)
 
 
 @in_a_loop
+async def test_who_does_not_wait_leaves_nothing_to_the_next(tmp_path: Path) -> None:
+    aside = Aside()
+    for who in ("running", "waiting"):
+        asked = [asyncio.create_task(aside.ask(who, question(tmp_path, heavy(20)))) for _ in "ab"]
+        await asyncio.sleep(0)
+        for task in asked if who == "running" else asked[1:]:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        assert titles(await aside.ask("me", question(tmp_path, number=1))) == ["said"]
+    await aside.close()
+
+
+@in_a_loop
 async def test_too_many_at_once_are_told_to_wait(tmp_path: Path) -> None:
     aside = Aside()
     asked = [aside.ask(n, question(tmp_path)) for n in range(20)]
