@@ -38,7 +38,7 @@ test: $(VENV)/.dev ## the whole test suite but for the browser
 	@$(BIN)/python -m pytest
 
 e2e: $(VENV)/.dev ## the browser tests (Debian: apt-get install chromium)
-	@$(BIN)/python -m pytest -m e2e -n 0 tests/e2e
+	@$(BIN)/python -m pytest -m e2e tests/e2e
 
 $(VENV)/.editor: $(VENV)/.dev
 	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install nodejs npm"; exit 1; }
