@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+SLOW = 20_000
+"""Milliseconds until what is awaited has to be there: a busy machine starts processes slowly."""
 DIGEST = "documents to file"
 HOSTILE = "<script>window.pwned=1</script><img src=x onerror='window.pwned=1'> Söhne \"AG\""
 
@@ -48,8 +50,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where it is asked for
+    from playwright.sync_api import expect, sync_playwright  # noqa: PLC0415 - only if asked for
 
+    expect.set_options(timeout=SLOW)
     with sync_playwright() as playwright:
         path = shutil.which("chromium")
         assert path, "Chromium is not installed: apt-get install chromium"
