@@ -46,6 +46,10 @@ class Rate(msgspec.Struct, frozen=True):
         """Seconds between two messages: a little more, since clocks and networks jitter."""
         return self.interval * 1.02
 
+    def free_at(self, next_at: float) -> float:
+        """When the next message may go, by the theoretical arrival time of the next."""
+        return next_at - (self.burst - 1) * self.spacing
+
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """A named place messages go: exactly one recipient of one service.

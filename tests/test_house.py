@@ -19,7 +19,7 @@ STAIRCASE = (
     *("match", "render", "timing", "gate", "route", "said", "rehearse", "backtest"),
     *("ledger", "delivery", "rulebook"),
     *("access", "in_force", "accept", "lane", "observe", "watch", "attempt", "chores", "worker"),
-    *("coverage", "graph", "view", "retold", "preview", "trial"),
+    *("coverage", "graph", "view", "holds", "retold", "preview", "trial"),
     *("mute", "send_test", "doctor", "service"),
     "starter",
     *("web", "cli", "demo", "__main__"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from router.cli.edge import echo_json, open_ledger_now, rules_on_disk, settings_now
@@ -20,16 +22,17 @@ def command(*, as_json: bool, **given: str | int | None) -> None:
     """
     import msgspec  # noqa: PLC0415 - not for `--help`
 
+    from router.holds import with_reasons  # noqa: PLC0415
     from router.view import delivery_view  # noqa: PLC0415
-    from router.web.show import why_paused, with_pauses  # noqa: PLC0415
 
     filters = filters_of(given)
     settings = settings_now()
     ledger = open_ledger_now(settings)
     rows = ledger.deliveries(msgspec.structs.replace(filters, limit=filters.limit + 1))
     today = rules_on_disk(settings) if any(row.state == "pending" for row in rows) else None
-    paused = why_paused(today.channels, ledger.lanes()) if today else {}
-    shown = with_pauses(rows[: filters.limit], paused)
+    shown = rows[: filters.limit]
+    if today is not None:
+        shown = with_reasons(shown, today.channels, ledger.lanes(), time.time())
     if as_json:
         echo_json([delivery_view(row) for row in ledger.with_attempts(shown)])
     elif shown:

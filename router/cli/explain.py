@@ -157,8 +157,8 @@ def _show_made(
     from router.cli.paper import fold, plain, width  # noqa: PLC0415
     from router.cli.reasons import Line, show_decisions, show_lines, stored_line  # noqa: PLC0415
     from router.event import OWN  # noqa: PLC0415
+    from router.holds import why_paused  # noqa: PLC0415
     from router.view import stored_event  # noqa: PLC0415
-    from router.web.show import why_paused  # noqa: PLC0415
 
     today = rules_on_disk(settings)
     paused = why_paused(today.channels, lanes) if today else {}

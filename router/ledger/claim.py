@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from router.event import Event, Undecodable, decode
 from router.ledger.accept import LEASE
 from router.ledger.gather import Unit, units
-from router.ledger.lanes import TRIP, allowed, free_at, lane_of, probing, spend
+from router.ledger.lanes import TRIP, allowed, lane_of, probing, spend
 from router.ledger.mutes import Silence
 from router.ledger.shapes import Claim, InHand, Listed
 from router.ledger.tables import WAITS_FIRST, attempts, deliveries, events, messages
@@ -74,7 +74,7 @@ def claim(
     may = most if rate is None else allowed(rate, lane.next_at, now, most)
     if may == 0 and rate is not None:
         return Claim(
-            (), more=False, next_due=_sooner(connection, channel, free_at(rate, lane.next_at))
+            (), more=False, next_due=_sooner(connection, channel, rate.free_at(lane.next_at))
         )
     found = units(connection, channel, rate=rate, may=may, now=now, trial=trial, probe=lane.probe)
     found = _speakable(connection, engine, found, slot, now)
@@ -98,7 +98,7 @@ def _claim(
     first = connection.execute(_FIRST_DUE, {"of_channel": channel}).scalar()
     if first is None:
         return Claim(tuple(in_hand), more=False, next_due=None, rests=trial)
-    due = first if rate is None else max(first, free_at(rate, next_at))
+    due = first if rate is None else max(first, rate.free_at(next_at))
     return Claim(tuple(in_hand), more=due <= now and not trial, next_due=due, rests=trial)
 
 

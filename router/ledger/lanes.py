@@ -93,11 +93,6 @@ def allowed(rate: Rate, next_at: float, now: float, most: int) -> int:
     return number
 
 
-def free_at(rate: Rate, next_at: float) -> float:
-    """When the rate lets the next message go."""
-    return next_at - (rate.burst - 1) * rate.spacing
-
-
 def spend(connection: sa.Connection, rate: Rate, lane: LaneRow, now: float, number: int) -> float:
     """Write down that so many messages go now; returns the next theoretical arrival time."""
     interval = rate.spacing

@@ -11,6 +11,7 @@ from litestar import Request, Response, get, post
 
 from router.delivery import Gateway
 from router.event import Event, Undecodable, decode
+from router.holds import with_reasons
 from router.preview import preview
 from router.view import (
     decision_view,
@@ -22,10 +23,9 @@ from router.view import (
 from router.web.faults import BadRequest, Conflict, NotThere
 from router.web.identity import VIEWER, audit, request_identity
 from router.web.query import page_of, read_filters, read_id, read_object
-from router.web.show import paused, with_pauses
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from router.ledger import DeliveryRow, EventRow
     from router.service import Service
@@ -60,7 +60,7 @@ async def get_event(request: Request[Any, Any, Any]) -> Json:
     row = await asyncio.to_thread(service.ledger.event, number)
     if row is None:
         raise NotThere(f"there is no event {number}")
-    made = await asyncio.to_thread(with_pauses, row.deliveries, paused(service))
+    made = await asyncio.to_thread(_with_reasons, service, row.deliveries)
     row = msgspec.structs.replace(row, deliveries=tuple(made))
     words = await asyncio.to_thread(service.rules.words, row.ruleset or "")
     return Response(event_view(row, explain(row, words.table)))
@@ -86,13 +86,18 @@ async def get_delivery(request: Request[Any, Any, Any]) -> Json:
     row = await asyncio.to_thread(service.ledger.delivery, number)
     if row is None:
         raise NotThere(f"there is no delivery {number}")
-    (told,) = with_pauses([row], await asyncio.to_thread(paused, service))
+    (told,) = await asyncio.to_thread(_with_reasons, service, [row])
     return Response(delivery_view(told))
 
 
 def _deliveries(service: Service, rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
     """Deliveries of a list, with every attempt and why each waits."""
-    return with_pauses(service.ledger.with_attempts(rows), paused(service))
+    return _with_reasons(service, service.ledger.with_attempts(rows))
+
+
+def _with_reasons(service: Service, rows: Iterable[DeliveryRow]) -> list[DeliveryRow]:
+    channels = service.rules.current.ruleset.channels
+    return with_reasons(rows, channels, service.ledger.lanes(), service.now())
 
 
 @post("/api/deliveries/{delivery_id:int}/resend", status_code=202)

@@ -8,17 +8,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import msgspec
-
 from router.duration import show_duration
+from router.holds import BUSY, why_paused
 from router.view import state_in_words, stored_event
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from router.ledger import DeliveryRow, EventRow, LaneRow
+    from router.ledger import DeliveryRow, EventRow
     from router.route import Decision
-    from router.rules import Channel
     from router.service import Service
 
 LONGEST_BODY = 20_000
@@ -93,7 +91,7 @@ def why(row: DeliveryRow, now: float, paused: Mapping[str, str]) -> str:
         return paused[row.channel]
     if row.reason or row.due_at > now:
         return row.reason or ""
-    return "an earlier message of the same case comes first, or the channel is busy"
+    return BUSY
 
 
 def waits_until(row: DeliveryRow, now: float, paused: Collection[str]) -> float | None:
@@ -169,28 +167,6 @@ def captured_text(captured: Mapping[str, Any]) -> str:
 def paused(service: Service) -> dict[str, str]:
     """The channels that are paused, and why in a sentence."""
     return why_paused(service.rules.current.ruleset.channels, service.ledger.lanes())
-
-
-def why_paused(channels: Mapping[str, Channel], lanes: Mapping[str, LaneRow]) -> dict[str, str]:
-    """The same for these channels, by what the ledger knows of them."""
-    told = {}
-    for name, channel in channels.items():
-        pause = lanes[name].pause if name in lanes else None
-        if channel.paused:
-            told[name] = "its channel is paused in the rules"
-        elif pause is not None:
-            told[name] = f"its channel is paused by {pause.author}: {pause.reason}"
-    return told
-
-
-def with_pauses(rows: Iterable[DeliveryRow], paused: Mapping[str, str]) -> list[DeliveryRow]:
-    """Deliveries with the reason why each waits, also where that is a pause of its channel."""
-    return [
-        msgspec.structs.replace(row, reason=paused[row.channel])
-        if row.state == "pending" and not row.in_hand and row.channel in paused
-        else row
-        for row in rows
-    ]
 
 
 def notices(service: Service) -> list[str]:
