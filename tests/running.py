@@ -29,7 +29,7 @@ class Running:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("ROUTER_")},
+            **{k: v for k, v in os.environ.items() if not k.startswith(("ROUTER_", "COLUMNS"))},
             "ROUTER_RULES": str(self.rules),
             "ROUTER_DATABASE_URL": f"sqlite:///{folder / 'router.db'}",
             "ROUTER_PORT": str(self.port),

@@ -65,7 +65,7 @@ class Environment:
     def _file(self, path: str) -> str:
         try:
             return self._read_file(path).strip()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # a path may have a NUL, a file may be no text
             if self._lenient:
                 return ""
             why = getattr(error, "strerror", None) or "it is not text"

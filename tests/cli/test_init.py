@@ -34,7 +34,7 @@ def written(folder: Path) -> set[str]:
             id="odd answers",
         ),
         pytest.param(
-            ["--tell", "email", "--mail-host", "mail$1.example", "--mail-to", "Ann <a@b.example>"],
+            ["--tell", "email", "--mail-host", "mail.example", "--mail-to", "A$1 <a@b.example>"],
             id="mail only",
         ),
     ],

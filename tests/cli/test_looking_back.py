@@ -67,7 +67,9 @@ class Folder:
         ledger.close()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("ROUTER_")}
+        environment = {
+            k: v for k, v in os.environ.items() if not k.startswith(("ROUTER_", "COLUMNS"))
+        }
         environment |= {
             "SECRET": SECRET,
             "ROUTER_DATABASE_URL": self.url,
