@@ -21,7 +21,7 @@ from router.view import (
     message_view,
 )
 from router.web.faults import BadRequest, Conflict, NotThere
-from router.web.identity import VIEWER, audit, request_identity
+from router.web.identity import VIEWER, audit, request_identity, service_of
 from router.web.query import page_of, read_filters, read_id, read_object
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ Json = Response[dict[str, Any]]
 @get("/api/events")
 async def list_events(request: Request[Any, Any, Any]) -> Json:
     """Events, newest first, with their deliveries."""
-    service = _service(request)
+    service = service_of(request)
     filters = read_filters(request.query_params, service.now())
     one_more = msgspec.structs.replace(filters, limit=filters.limit + 1)
 
@@ -55,7 +55,7 @@ async def list_events(request: Request[Any, Any, Any]) -> Json:
 @get("/api/events/{event_id:int}")
 async def get_event(request: Request[Any, Any, Any]) -> Json:
     """One event: why each rule spoke or not, its deliveries, every attempt."""
-    service = _service(request)
+    service = service_of(request)
     number = read_id(request, "event_id")
     row = await asyncio.to_thread(service.ledger.event, number)
     if row is None:
@@ -69,7 +69,7 @@ async def get_event(request: Request[Any, Any, Any]) -> Json:
 @get("/api/deliveries")
 async def list_deliveries(request: Request[Any, Any, Any]) -> Json:
     """Deliveries, newest first."""
-    service = _service(request)
+    service = service_of(request)
     filters = read_filters(request.query_params, service.now())
     one_more = msgspec.structs.replace(filters, limit=filters.limit + 1)
     rows = await asyncio.to_thread(
@@ -81,7 +81,7 @@ async def list_deliveries(request: Request[Any, Any, Any]) -> Json:
 @get("/api/deliveries/{delivery_id:int}")
 async def get_delivery(request: Request[Any, Any, Any]) -> Json:
     """One delivery with its words and every attempt."""
-    service = _service(request)
+    service = service_of(request)
     number = read_id(request, "delivery_id")
     row = await asyncio.to_thread(service.ledger.delivery, number)
     if row is None:
@@ -103,7 +103,7 @@ def _with_reasons(service: Service, rows: Iterable[DeliveryRow]) -> list[Deliver
 @post("/api/deliveries/{delivery_id:int}/resend", status_code=202)
 async def resend(request: Request[Any, Any, Any]) -> Json:
     """Send a delivery again, with the stored words, or with fresh ones (`{"fresh": true}`)."""
-    service = _service(request)
+    service = service_of(request)
     number = read_id(request, "delivery_id")
     wanted = read_object(await request.body())
     fresh = wanted.get("fresh", False)
@@ -129,7 +129,7 @@ async def resend(request: Request[Any, Any, Any]) -> Json:
 @post("/api/deliveries/{delivery_id:int}/cancel", status_code=200)
 async def cancel(request: Request[Any, Any, Any]) -> Json:
     """Cancel a delivery that waits; it is not sent, and no fallback is told."""
-    service = _service(request)
+    service = service_of(request)
     number = read_id(request, "delivery_id")
     author = request_identity(request).name
     (answer,) = await asyncio.to_thread(service.ledger.cancel, [number], author=author)
@@ -145,7 +145,7 @@ async def cancel(request: Request[Any, Any, Any]) -> Json:
 @post("/api/reload", status_code=200)
 async def reload(request: Request[Any, Any, Any]) -> Json:
     """Read the rules again: 200 if they are in force, 422 with every problem if they are broken."""
-    service = _service(request)
+    service = service_of(request)
     loaded = await service.reload()
     hash_ = service.rules.current.ruleset.hash
     await audit(request, "reload", f"ruleset {hash_}", loaded.outcome)
@@ -176,7 +176,7 @@ async def reload(request: Request[Any, Any, Any]) -> Json:
 @post("/api/preview", status_code=200, opt=VIEWER)
 async def make_preview(request: Request[Any, Any, Any]) -> Json:
     """What the rules in force would say about the event in the body; nothing is sent or stored."""
-    service = _service(request)
+    service = service_of(request)
     body = await request.body()
     force = service.rules.current
     source = request.query_params.get("source") or next(iter(force.ruleset.sources), "preview")
@@ -222,8 +222,3 @@ HANDLERS = [
     reload,
     make_preview,
 ]
-
-
-def _service(request: Request[Any, Any, Any]) -> Service:
-    service: Service = request.app.state.service
-    return service

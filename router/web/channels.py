@@ -27,7 +27,7 @@ from router.web.channel_state import (
 )
 from router.web.draw import fragment, page
 from router.web.faults import BadRequest, NotThere
-from router.web.identity import audit, request_identity
+from router.web.identity import audit, request_identity, service_of
 from router.web.query import read_object
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ _DID = {
 async def channels(request: Asked) -> Html:
     """The page: how each channel does."""
     given = request.query_params
-    known = _service(request).rules.current.ruleset.channels
+    known = service_of(request).rules.current.ruleset.channels
     did = _DID.get(given.get("did", "")) if given.get("channel") in known else None
     return await _page(request, did=did, channel=given.get("channel"))
 
@@ -63,7 +63,7 @@ async def channels(request: Asked) -> Html:
 async def pause_from_page(request: Asked) -> Redirect:
     """Hold up a channel, and go back to the page."""
     form = await request.form()
-    channel = _channel(_service(request), str(form.get("channel") or ""))
+    channel = _channel(service_of(request), str(form.get("channel") or ""))
     await _pause(request, channel, str(form.get("reason") or ""))
     return _back("paused", channel)
 
@@ -72,7 +72,7 @@ async def pause_from_page(request: Asked) -> Redirect:
 async def resume_from_page(request: Asked) -> Redirect:
     """Let a channel go on, and go back to the page."""
     form = await request.form()
-    channel = _channel(_service(request), str(form.get("channel") or ""))
+    channel = _channel(service_of(request), str(form.get("channel") or ""))
     ended = await _resume(request, channel)
     return _back("resumed" if ended else "not-paused", channel)
 
@@ -81,7 +81,7 @@ async def resume_from_page(request: Asked) -> Redirect:
 async def mute_from_page(request: Asked) -> Redirect:
     """Silence a channel for a while, and go back to the page."""
     form = await request.form()
-    service = _service(request)
+    service = service_of(request)
     channel = _channel(service, str(form.get("channel") or ""))
     length, reason = str(form.get("for") or "").strip(), str(form.get("reason") or "")
     try:
@@ -106,7 +106,7 @@ async def mute_from_page(request: Asked) -> Redirect:
 async def test_from_page(request: Asked) -> Html:
     """Send a test message, and show what the far end answered."""
     form = await request.form()
-    channel = _channel(_service(request), str(form.get("channel") or ""))
+    channel = _channel(service_of(request), str(form.get("channel") or ""))
     outcome = await _test(request, channel)
     return await _page(request, channel=channel.name, tested=outcome)
 
@@ -114,7 +114,7 @@ async def test_from_page(request: Asked) -> Html:
 @get("/api/channels")
 async def list_channels(request: Asked) -> Json:
     """The channels: how each does, what waits for it and since when, its rate, what holds it up."""
-    service = _service(request)
+    service = service_of(request)
     states = await asyncio.to_thread(find_states, service)
     by_name = {state.channel.name: state for state in states}
     now = service.now()
@@ -126,7 +126,7 @@ async def list_channels(request: Asked) -> Json:
 @post("/api/channels/{name:str}/pause", status_code=200)
 async def pause(request: Asked) -> Json:
     """Hold up a channel over all processes: `{"reason"}`. Of two pauses the first one holds."""
-    channel = _channel(_service(request), request.path_params["name"])
+    channel = _channel(service_of(request), request.path_params["name"])
     reason = read_object(await request.body()).get("reason")
     found, new = await _pause(request, channel, reason if isinstance(reason, str) else "")
     return Response({"channel": channel.name, "changed": new, "pause": pause_view(found)})
@@ -135,7 +135,7 @@ async def pause(request: Asked) -> Json:
 @post("/api/channels/{name:str}/resume", status_code=200)
 async def resume(request: Asked) -> Json:
     """Let a paused channel go on."""
-    channel = _channel(_service(request), request.path_params["name"])
+    channel = _channel(service_of(request), request.path_params["name"])
     ended = await _resume(request, channel)
     told = None if ended is None else pause_view(ended)
     return Response({"channel": channel.name, "changed": ended is not None, "pause": told})
@@ -144,7 +144,7 @@ async def resume(request: Asked) -> Json:
 @post("/api/channels/{name:str}/test", status_code=200)
 async def test(request: Asked) -> Json:
     """Send one test message now, and tell what the far end answered."""
-    channel = _channel(_service(request), request.path_params["name"])
+    channel = _channel(service_of(request), request.path_params["name"])
     outcome = await _test(request, channel)
     answer: dict[str, Any] = {
         "channel": channel.name,
@@ -199,7 +199,7 @@ def _mark(service: Service, known: Known) -> str:
 
 async def _page(request: Asked, **given: Any) -> Html:
     """The whole page, or what is live of it for htmx (304 as long as it would show the same)."""
-    service = _service(request)
+    service = service_of(request)
     live = request.method == "GET" and "hx-request" in request.headers
     seen = request.headers.get("if-none-match", "") if live else ""
 
@@ -233,7 +233,7 @@ async def _pause(request: Asked, channel: Channel, reason: str) -> tuple[Pause, 
     words = " ".join(reason.replace("\0", "").split())[:LONGEST]
     if not words:
         raise BadRequest("a pause needs a `reason`: those who wait for a message will ask for it")
-    service = _service(request)
+    service = service_of(request)
     author = request_identity(request).name
     found, new = await asyncio.to_thread(
         lambda: service.ledger.desk.pause(channel.name, reason=words, author=author)
@@ -245,7 +245,7 @@ async def _pause(request: Asked, channel: Channel, reason: str) -> tuple[Pause, 
 
 
 async def _resume(request: Asked, channel: Channel) -> Pause | None:
-    service = _service(request)
+    service = service_of(request)
     ended = await asyncio.to_thread(service.ledger.desk.resume, channel.name)
     if ended is not None:
         service.worker.wake()
@@ -259,7 +259,7 @@ async def _resume(request: Asked, channel: Channel) -> Pause | None:
 
 
 async def _test(request: Asked, channel: Channel) -> Outcome:
-    service = _service(request)
+    service = service_of(request)
     gateway = service.rules.current.gateway
     outcome = await asyncio.to_thread(
         send_test, gateway, channel, base_url=service.settings.base_url, now=service.now()
@@ -287,8 +287,3 @@ def _by_name(tallies: list[Tally]) -> dict[str, list[Tally]]:
 def _back(did: str, channel: Channel) -> Redirect:
     given = {"did": did, "channel": channel.name}
     return Redirect("/channels", query_params=given, status_code=303)
-
-
-def _service(request: Asked) -> Service:
-    service: Service = request.app.state.service
-    return service

@@ -31,6 +31,12 @@ COOKIE, COOKIE_TLS = "router_session", "__Host-router_session"
 _asking: ContextVar[Identity | None] = ContextVar("asking", default=None)
 
 
+def service_of(request: Asked) -> Service:
+    """The service that a request came to."""
+    service: Service = request.app.state.service
+    return service
+
+
 def request_identity(request: Asked) -> Identity:
     """Who sent a request: `name`, `role`, and `may_act` (whether they are an operator).
 
@@ -55,7 +61,7 @@ async def audit(request: Asked, what: Deed, about: str = "", detail: str = "") -
     `about` is what it was done to, `detail` what else is to know; never a secret.
     Code that runs in a thread calls `service.audit(request_identity(request), ...)` instead.
     """
-    service: Service = request.app.state.service
+    service = service_of(request)
     await asyncio.to_thread(service.audit, request_identity(request), what, about, detail)
 
 
@@ -65,7 +71,7 @@ async def identify(request: Asked) -> Identity | Refused | None:
     The word of a trusted proxy, then `Authorization`, then the session. Where nobody is asked who
     they are, everybody is an operator, and a proof that is wrong does not matter.
     """
-    service: Service = request.app.state.service
+    service = service_of(request)
     found = await asyncio.to_thread(_prove, service, request) if _carries(request) else None
     if service.settings.open_to_all and not isinstance(found, Identity):
         found = Identity("anyone", "operator", "open", address_of(request))
@@ -86,7 +92,7 @@ def session_of(request: Asked) -> str | None:
 
 
 def _carries(request: Asked) -> bool:
-    header = request.app.state.service.settings.sso_user_header
+    header = service_of(request).settings.sso_user_header
     names = ("authorization", "cookie", *([header] if header else []))
     return any(name in request.headers for name in names)
 

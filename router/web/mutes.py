@@ -9,11 +9,11 @@ from litestar import Request, Response, delete, get, post
 
 from router.mute import begin_mute, mute_view
 from router.web.faults import BadRequest, NotThere
-from router.web.identity import audit, request_identity
+from router.web.identity import audit, request_identity, service_of
 from router.web.query import read_id, read_object
 
 if TYPE_CHECKING:
-    from router.service import Service
+    pass
 
 Json = Response[dict[str, Any]]
 
@@ -21,7 +21,7 @@ Json = Response[dict[str, Any]]
 @get("/api/mutes")
 async def list_mutes(request: Request[Any, Any, Any]) -> Json:
     """The mutes that hold; with `?ended=1` the last hundred of all."""
-    service = _service(request)
+    service = service_of(request)
     ended = request.query_params.get("ended", "") not in ("", "0", "false")
     mutes = await asyncio.to_thread(service.ledger.mutes, ended=ended)
     return Response({"items": [mute_view(mute) for mute in mutes], "next": None})
@@ -30,7 +30,7 @@ async def list_mutes(request: Request[Any, Any, Any]) -> Json:
 @post("/api/mutes", status_code=201)
 async def add_mute(request: Request[Any, Any, Any]) -> Json:
     """Begin a mute: `{"name", "for", "reason"}`, and `kind` where a name is of two things."""
-    service = _service(request)
+    service = service_of(request)
     given = read_object(await request.body())
     for key in ("name", "for", "reason"):
         if not isinstance(given.get(key), str) or not given[key].strip():
@@ -63,7 +63,7 @@ async def add_mute(request: Request[Any, Any, Any]) -> Json:
 @delete("/api/mutes/{mute_id:int}", status_code=200)
 async def end_mute(request: Request[Any, Any, Any]) -> Json:
     """End a mute before its time; the answer says how much it held back."""
-    service = _service(request)
+    service = service_of(request)
     number = read_id(request, "mute_id")
     ended = await asyncio.to_thread(service.ledger.unmute, number)
     if not ended:
@@ -73,8 +73,3 @@ async def end_mute(request: Request[Any, Any, Any]) -> Json:
 
 
 HANDLERS = [list_mutes, add_mute, end_mute]
-
-
-def _service(request: Request[Any, Any, Any]) -> Service:
-    service: Service = request.app.state.service
-    return service

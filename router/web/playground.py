@@ -17,7 +17,7 @@ from router.view import stored_event
 from router.web.draw import fragment, page
 from router.web.event import MAIL_POLICY
 from router.web.faults import BadRequest, NotThere
-from router.web.identity import VIEWER, request_identity
+from router.web.identity import VIEWER, request_identity, service_of
 from router.web.rerun import WINDOWS, find_run, told
 from router.web.show import pretty
 from router.web.tryout import MOST, Form, edits_fault, plain, question_of, read_form, try_out
@@ -45,7 +45,7 @@ PICKED = {"hx-trigger-after-swap": "picked"}
 @get("/playground")
 async def show_playground(request: Asked) -> Html:
     """The page, with an event of the history (`?event=ID`) or a sample of a trigger."""
-    service = _service(request)
+    service = service_of(request)
     query = request.query_params
     event, source = await asyncio.to_thread(_pick, service, query.get("event") or _first())
     file = service.rules.current.files.name
@@ -55,7 +55,7 @@ async def show_playground(request: Asked) -> Html:
 @post("/playground", opt=VIEWER, status_code=200, request_max_body_size=MOST)
 async def play(request: Asked) -> Html:
     """Try what was typed: for htmx the result alone, otherwise the page. Nothing is stored."""
-    service = _service(request)
+    service = service_of(request)
     given = list((await request.form()).multi_items())
     form = read_form(given, service.rules.current)
     if "hx-request" in request.headers:
@@ -72,7 +72,7 @@ async def play(request: Asked) -> Html:
 @post("/playground/tests", opt=VIEWER, status_code=200, request_max_body_size=MOST)
 async def run_tests(request: Asked) -> Html:
     """How the rules' own tests end with the edited rules."""
-    service = _service(request)
+    service = service_of(request)
     form = read_form(list((await request.form()).multi_items()), service.rules.current)
     told = await _tests(service, _aside(request), _who(request), form)
     return _html(fragment("_tested.html.j2", **told)) if told else Response("", status_code=204)
@@ -81,7 +81,7 @@ async def run_tests(request: Asked) -> Html:
 @post("/playground/editor", opt=VIEWER, status_code=200, request_max_body_size=MOST)
 async def open_file(request: Asked) -> Html:
     """The field with another file of the rules in it, or with the same as it is in force."""
-    force = _service(request).rules.current
+    force = service_of(request).rules.current
     form = read_form(list((await request.form()).multi_items()), force)
     form = msgspec.structs.replace(form, file=form.wanted)
     return _html(fragment("_editor.html.j2", **_editor(form, force)), PICKED)
@@ -90,7 +90,7 @@ async def open_file(request: Asked) -> Html:
 @get("/playground/event")
 async def take_event(request: Asked) -> Html:
     """The field with another event in it."""
-    service = _service(request)
+    service = service_of(request)
     event, source = await asyncio.to_thread(_pick, service, request.query_params.get("event_id"))
     sources = service.rules.current.ruleset.sources
     form = Form(event=event, source=source)
@@ -100,7 +100,7 @@ async def take_event(request: Asked) -> Html:
 @get("/playground/events")
 async def find_events(request: Asked) -> Html:
     """What can be chosen: the samples, and the latest events with these words."""
-    service = _service(request)
+    service = service_of(request)
     words = request.query_params.get("q", "").strip()
     rows = await asyncio.to_thread(_latest, service, words)
     return _html(fragment("_choices.html.j2", rows=rows, samples=SAMPLES, words=words))
@@ -121,7 +121,7 @@ HANDLERS = [show_playground, play, run_tests, open_file, take_event, find_events
 
 
 async def _page(request: Asked, form: Form) -> Html:
-    service, aside = _service(request), _aside(request)
+    service, aside = service_of(request), _aside(request)
     force = service.rules.current
     form = msgspec.structs.replace(form, mark=secrets.token_hex(8))  # nobody overtakes it
     tried = await try_out(service, aside, _who(request), form)
@@ -203,11 +203,6 @@ def _first() -> str:
 def _who(request: Asked) -> object:
     who = request_identity(request)
     return who.way, who.name
-
-
-def _service(request: Asked) -> Service:
-    service: Service = request.app.state.service
-    return service
 
 
 def _aside(request: Asked) -> Aside:

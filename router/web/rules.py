@@ -11,6 +11,7 @@ from router.graph import svg
 from router.problem import suggest
 from router.web.draw import page
 from router.web.faults import BadRequest
+from router.web.identity import service_of
 from router.web.rule_state import (
     DAYS,
     SHOWS,
@@ -41,7 +42,7 @@ DAY = 86400.0
 @get("/rules")
 async def rules(request: Asked) -> Html:
     """The page: what needs a look first, then the rules in their order."""
-    service = _service(request)
+    service = service_of(request)
     query = request.query_params
     show = next((one for one in SHOWS if one == query.get("show", "")), None)
     if show is None:
@@ -82,7 +83,7 @@ async def rules(request: Asked) -> Html:
 async def list_rules(request: Asked) -> Json:
     """The rules in force, in their order: what each matched, and what is wrong with those on disk,
     if anything."""
-    service = _service(request)
+    service = service_of(request)
     states = await asyncio.to_thread(_states, service)
     last = service.rules.last
     broken = last.report(service.settings.rules) if last.outcome == "broken" else None
@@ -119,8 +120,3 @@ def _begin(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise BadRequest("`from` is a whole number: the place of the first rule that is shown")
     return int(text[:9])
-
-
-def _service(request: Asked) -> Service:
-    service: Service = request.app.state.service
-    return service

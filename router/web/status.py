@@ -13,6 +13,7 @@ from router.ledger import AuditFilters, LedgerUnavailable
 from router.view import iso
 from router.web.draw import page
 from router.web.faults import BadRequest, NotThere
+from router.web.identity import service_of
 from router.web.status_state import MOST, difference, settings_in_words, size_in_words
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ HASH = 64
 @get("/status")
 async def status(request: Asked) -> Html:
     """The page; it answers without the database too, and then says so."""
-    service = _service(request)
+    service = service_of(request)
     readiness = await service.readiness()
     reasons = list(readiness.reasons)
 
@@ -60,7 +61,7 @@ async def status(request: Asked) -> Html:
 @get("/status/diff")
 async def diff(request: Asked) -> Html:
     """What changed from one ruleset to another."""
-    service = _service(request)
+    service = service_of(request)
     old, new = _hash(request, "old"), _hash(request, "new")
 
     def draw() -> str:
@@ -81,7 +82,7 @@ async def diff(request: Asked) -> Html:
 @get("/api/status")
 async def get_status(request: Asked) -> Json:
     """Version, readiness, database, processes and the history of rulesets."""
-    service = _service(request)
+    service = service_of(request)
     readiness = await service.readiness()
     desk = service.ledger.desk
     database, processes, loads = await asyncio.to_thread(
@@ -148,8 +149,3 @@ def _hash(request: Asked, name: str) -> str:
     if not text or len(text) > HASH or not text.isalnum():
         raise BadRequest(f"`{name}` is the hash of a ruleset; those that were kept are at /status")
     return text
-
-
-def _service(request: Asked) -> Service:
-    service: Service = request.app.state.service
-    return service

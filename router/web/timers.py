@@ -17,7 +17,7 @@ from router.problem import suggest
 from router.view import iso, step_in_words
 from router.web.draw import page
 from router.web.faults import BadRequest, NotThere
-from router.web.identity import audit, request_identity
+from router.web.identity import audit, request_identity, service_of
 from router.web.query import read_object
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ NAMES = 300
 @get("/timers")
 async def timers(request: Asked) -> Html:
     """The page: timers, digests that collect, mutes."""
-    service = _service(request)
+    service = service_of(request)
     given, filters = _filters(request.query_params)
 
     def draw() -> str:
@@ -75,7 +75,7 @@ async def timers(request: Asked) -> Html:
 @get("/timers/cancel")
 async def ask_cancel(request: Asked) -> Html:
     """How many timers fit, before all of them are cancelled."""
-    service = _service(request)
+    service = service_of(request)
     given, filters = _filters(request.query_params)
     desk = service.ledger.desk
     number, some = await asyncio.to_thread(
@@ -104,7 +104,7 @@ async def cancel_from_page(request: Asked) -> Redirect:
 async def mute_from_page(request: Asked) -> Redirect:
     """Begin a mute, and go back to the page."""
     form = await request.form()
-    service = _service(request)
+    service = service_of(request)
     given = {name: str(form.get(name) or "").strip() for name in ("name", "kind", "for", "reason")}
     if not given["name"]:
         raise BadRequest("a mute needs a name: of a rule, a channel, a source or a case")
@@ -131,7 +131,7 @@ async def unmute_from_page(request: Asked) -> Redirect:
     """End a mute before its time, and go back to the page."""
     form = await request.form()
     number = _number(str(form.get("id") or ""))
-    ended = await asyncio.to_thread(_service(request).ledger.unmute, number)
+    ended = await asyncio.to_thread(service_of(request).ledger.unmute, number)
     if not ended:
         raise NotThere(f"there is no mute {number} that holds; it may have ended by itself")
     await audit(request, "unmute", f"{ended[0].kind} {ended[0].name}")
@@ -141,7 +141,7 @@ async def unmute_from_page(request: Asked) -> Redirect:
 @get("/api/timers")
 async def list_timers(request: Asked) -> Json:
     """What is to be said later, the soonest first; `rule`, `channel` and `case` narrow it."""
-    service = _service(request)
+    service = service_of(request)
     _, filters = _filters(request.query_params)
     found = await asyncio.to_thread(service.ledger.desk.timers, filters)
     unless = _endings(service.rules.current.ruleset)
@@ -165,7 +165,7 @@ async def cancel_timers(request: Asked) -> Json:
         raise BadRequest("say which: give a `rule`, a `channel` or a `case`")
     _, filters = _filters(wanted)
     if given.get("dry_run") is True:
-        found = _service(request).ledger.desk.timer_ids
+        found = service_of(request).ledger.desk.timer_ids
         return Response({"would_cancel": len(await asyncio.to_thread(found, filters, MOST))})
     return Response({"cancelled": await _cancel_all(request, filters)})
 
@@ -182,7 +182,7 @@ HANDLERS = [
 
 
 async def _cancel(request: Asked, ids: list[int]) -> int:
-    service = _service(request)
+    service = service_of(request)
     author = request_identity(request).name
     answers = await asyncio.to_thread(lambda: service.ledger.cancel(ids, author=author))
     done = _done(answers)
@@ -191,7 +191,7 @@ async def _cancel(request: Asked, ids: list[int]) -> int:
 
 
 async def _cancel_all(request: Asked, filters: TimerFilters) -> int:
-    service = _service(request)
+    service = service_of(request)
     author = request_identity(request).name
     done = await asyncio.to_thread(_cancel_steps, service.ledger, filters, author)
     told = [f"{name} {value}" for name in NARROWED if (value := getattr(filters, name))]
@@ -287,8 +287,3 @@ def _timer_view(timer: Timer, unless: str | None) -> dict[str, Any]:
         "trigger": timer.trigger,
         "case": timer.case_ref,
     }
-
-
-def _service(request: Asked) -> Service:
-    service: Service = request.app.state.service
-    return service
