@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -13,10 +13,11 @@ from running import ROOT, SECRET, Running
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 SLOW = 20_000
 """Milliseconds until what is awaited has to be there: a busy machine starts processes slowly."""
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 DIGEST = "documents to file"
 HOSTILE = "<script>window.pwned=1</script><img src=x onerror='window.pwned=1'> Söhne \"AG\""
 
@@ -63,21 +64,20 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
-@pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(params=[("light", 1280), ("dark", 390)], ids=["light wide", "dark narrow"])
+def context(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
+    """A window as people have it; what depends on colours too is looked at in both."""
+    scheme, width = request.param
+    made = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    made.set_default_timeout(SLOW)
+    yield made
+    made.close()
 
 
-@pytest.fixture(params=[1280, 390], ids=["wide", "narrow"])
-def page(
-    request: pytest.FixtureRequest, browser: Browser, scheme: Any, running: Running
-) -> Iterator[Page]:
+@pytest.fixture
+def page(context: BrowserContext, running: Running) -> Iterator[Page]:
     """A page that may say nothing on its console and ask no other host for anything."""
-    context = browser.new_context(
-        viewport={"width": request.param, "height": 900}, color_scheme=scheme
-    )
     made = context.new_page()
-    made.set_default_timeout(5000)
     said: list[str] = []
     asked: list[str] = []
     made.on("console", lambda message: said.append(message.text))
@@ -86,19 +86,20 @@ def page(
     yield made
     assert said == []
     assert [url for url in asked if not url.startswith(running.url)] == []
-    width = made.evaluate("document.documentElement.scrollWidth")
-    assert width <= request.param, "the page is wider than the window"
-    context.close()
+    too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    assert not made.evaluate(too_wide), "the page is wider than the window"
 
 
 @pytest.fixture
 def is_accessible() -> Callable[[Page], bool]:
-    """Whether axe finds nothing wrong with a page; it says what it finds."""
+    """Whether axe finds nothing wrong with a page, light or dark; it says what it finds."""
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - as above
 
     def look(page: Page) -> bool:
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            found = Axe().run(page)
+            assert found.violations_count == 0, f"{scheme}: {found.generate_report()}"
         return True
 
     return look

@@ -203,7 +203,7 @@ class SmtpFarEnd:
         self._controller.stop()
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Return what the condition gives once it gives something; fail after so many seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

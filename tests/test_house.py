@@ -96,3 +96,21 @@ def test_a_file_fits_in_a_head_and_says_what_it_is_for(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 300
     assert ast.get_docstring(ast.parse(text))
+
+
+BROWSED = sorted((ROOT.parent / "tests" / "e2e").glob("*.py"))
+ONE_LOOK = set(
+    "all_inner_texts all_text_contents content count get_attribute inner_html inner_text"
+    " input_value is_checked is_disabled is_enabled is_hidden is_visible text_content".split()
+)
+
+
+@pytest.mark.parametrize("path", BROWSED, ids=lambda p: p.name)
+def test_a_browser_test_waits_for_what_it_expects(path: Path) -> None:
+    """A page that is on its way is not there yet: `expect(...)` looks until it is."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Assert):
+            continue
+        asked = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+        once = sorted(asked & ONE_LOOK) + ["page.url"] * ("page.url" in ast.unparse(node))
+        assert not once, f"line {node.lineno} looks only once ({', '.join(once)}): use `expect`"

@@ -71,7 +71,7 @@ def test_what_it_writes_can_be_served_at_once(tmp_path: Path) -> None:
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _answer(f"{url}/readyz"), 30)
+        wait_until(lambda: _answer(f"{url}/readyz"))
         values = dict(re.findall(r"^(\w+)=(.*)$", (tmp_path / ".env").read_text(), re.MULTILINE))
         event = (tmp_path / "events" / "case_approved.json").read_bytes()
         posted = _answer(f"{url}/hooks/atfinity/{values['ATFINITY_SECRET']}", event)
@@ -85,7 +85,7 @@ def test_what_it_writes_can_be_served_at_once(tmp_path: Path) -> None:
 
 def _answer(url: str, body: bytes | None = None) -> Any:
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=20) as answer:
             return json.loads(answer.read())
     except OSError:
         return None

@@ -154,10 +154,10 @@ def test_watch_runs_again_when_a_file_changes_and_ends_with_ctrl_c(folder: Path)
             cwd=folder, stdout=to, stderr=subprocess.STDOUT, env={**os.environ, "NO_COLOR": "1"},
         )  # fmt: skip
     try:
-        wait_until(lambda: "Ctrl-C ends" in out.read_text(), 30)
+        wait_until(lambda: "Ctrl-C ends" in out.read_text())
         (folder / "more.test.yaml").write_text(f"tests:\n{FAILS}", encoding="utf-8")
-        wait_until(lambda: "1 passed, 1 failed" in out.read_text(), 30)
-        wait_until(lambda: out.read_text().count("Ctrl-C ends") == 2, 30)
+        wait_until(lambda: "1 passed, 1 failed" in out.read_text())
+        wait_until(lambda: out.read_text().count("Ctrl-C ends") == 2)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
     finally:

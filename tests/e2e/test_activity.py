@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
+from playwright.sync_api import expect
 
+from far_end import wait_until
 from running import Running
 
 if TYPE_CHECKING:
@@ -55,12 +57,12 @@ def test_a_new_event_comes_on_top_and_what_is_read_stays_where_it_is(
     number = running.post({"trigger": "case_comment", "case_id": 77, "case_name": "New"})[1][
         "event"
     ]
-    page.locator(f'tr[data-key="{number}"]').wait_for(timeout=10_000)
+    page.locator(f'tr[data-key="{number}"]').wait_for()
     assert page.evaluate("document.activeElement.closest('tr') === window.was")
     after = page.locator(f'tr[data-key="{key}"]').bounding_box()
     assert after
     assert abs(after["y"] - before["y"]) < 2
-    page.locator(f'tr[data-key="{number}"] .chip.good').first.wait_for(timeout=10_000)
+    page.locator(f'tr[data-key="{number}"] .chip.good').first.wait_for()
 
 
 def test_nothing_is_drawn_while_nothing_changes_and_nothing_asked_while_nobody_looks(
@@ -80,17 +82,23 @@ def test_nothing_is_drawn_while_nothing_changes_and_nothing_asked_while_nobody_l
     assert asked == []
 
 
-def test_a_choice_of_colours_is_remembered(page: Page, running: Running, scheme: str) -> None:
+@pytest.mark.parametrize(("system", "chosen"), [("light", "dark"), ("dark", "light")])
+def test_a_choice_of_colours_is_remembered(
+    page: Page, running: Running, system: Literal["light", "dark"], chosen: str
+) -> None:
+    page.emulate_media(color_scheme=system)
     page.goto(running.url)
     ground = "getComputedStyle(document.body).backgroundColor"
     own = page.evaluate(ground)
     button = page.locator("#theme")
-    while button.inner_text() != f"Colours: {'dark' if scheme == 'light' else 'light'}":
+    expect(button).to_have_text("Colours: system")
+    for _ in range(["light", "dark"].index(chosen) + 1):
         button.click()
+    expect(button).to_have_text(f"Colours: {chosen}")
     other = page.evaluate(ground)
     assert other != own
     page.goto(f"{running.url}/deliveries")
-    assert page.evaluate(ground) == other
+    wait_until(lambda: page.evaluate(ground) == other)
 
 
 def test_an_empty_router_says_what_to_do_and_takes_a_sample(
@@ -106,7 +114,7 @@ def test_an_empty_router_says_what_to_do_and_takes_a_sample(
     assert copied == f"{empty.url}/hooks/atfinity/SECRET"
     page.get_by_role("button", name="Post a sample event").click()
     page.wait_for_url("**/events/1")
-    assert "case_state_changed" in page.locator("h1").inner_text()
+    expect(page.locator("h1")).to_contain_text("case_state_changed")
     context.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from far_end import wait_until
 
@@ -33,9 +34,9 @@ def test_a_test_message_is_shown_as_it_would_go_out(
     assert is_accessible(page)
     channel(page, "kyc-team").get_by_role("button", name="Test message").click()
     told = page.get_by_role("status")
-    assert "was captured" in told.inner_text()
+    expect(told).to_contain_text("was captured")
     told.get_by_text("Exactly as it would go out").click()
-    assert "A test from the router" in told.locator("pre").inner_text()
+    expect(told.locator("pre")).to_contain_text("A test from the router")
     assert is_accessible(page)
 
 
@@ -48,14 +49,14 @@ def test_a_pause_holds_what_comes_until_somebody_lets_it_go_on(
     one.locator("form[action='/channels/pause']").get_by_label("Reason").fill("they <b>move</b>")
     assert is_accessible(page)
     page.get_by_role("button", name="Pause compliance").click()
-    assert "compliance is paused" in page.get_by_role("status").inner_text()
-    assert "paused it: they <b>move</b>" in channel(page, "compliance").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("compliance is paused")
+    expect(channel(page, "compliance")).to_contain_text("paused it: they <b>move</b>")
     event = running.post({"trigger": "case_proofs_updated", "case_id": 77})[1]["event"]
     page.goto(f"{running.url}/events/{event}")
-    assert "paused by anyone: they <b>move</b>" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("paused by anyone: they <b>move</b>")
     page.goto(f"{running.url}/channels")
     channel(page, "compliance").get_by_role("button", name="Resume").click()
-    assert "compliance goes on" in page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("compliance goes on")
     made = f"/api/events/{event}"
     wait_until(lambda: running.get(made)[1]["deliveries"][0]["state"] == "sent")
 
@@ -75,8 +76,8 @@ def test_a_live_part_leaves_what_somebody_types(page: Page, running: Running) ->
         return one.locator(".spark p").inner_text() != before
 
     wait_until(moved)
-    assert reason.input_value() == "half a sen"
-    assert reason.is_visible()
+    expect(reason).to_have_value("half a sen")
+    expect(reason).to_be_visible()
 
 
 def test_a_muted_channel_says_until_when_and_why(page: Page, running: Running) -> None:
@@ -86,7 +87,7 @@ def test_a_muted_channel_says_until_when_and_why(page: Page, running: Running) -
     one.locator("form[action='/channels/mute']").get_by_label("Reason").fill("an import")
     one.get_by_role("button", name="Mute credit-team").click()
     told = channel(page, "credit-team")
-    assert told.locator(".chip").inner_text() == "muted"
-    assert "an import it ends in" in told.locator(".channel-why").inner_text()
+    expect(told.locator(".chip")).to_have_text("muted")
+    expect(told.locator(".channel-why")).to_contain_text("an import it ends in")
     for mute in running.get("/api/mutes")[1]["items"]:
         running.request("DELETE", f"/api/mutes/{mute['id']}", None, {})

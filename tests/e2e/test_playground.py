@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browsing import HOSTILE
+from far_end import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,8 @@ def test_problems_stand_as_check_prints_them_and_lead_to_their_place(
     problem.click()
     text = "const t = document.getElementById('text')"
     marked = f"() => {{ {text}; return t.value.slice(t.selectionStart, t.selectionEnd); }}"
-    assert page.evaluate(marked) == "kyc-outcom"
+    expect(page.locator("#text")).to_be_focused()
+    wait_until(lambda: page.evaluate(marked) == "kyc-outcom")
 
 
 def test_a_template_is_edited_and_the_tests_tell_what_no_longer_holds(
@@ -133,7 +135,7 @@ def test_a_backtest_runs_with_progress_and_tells_what_would_have_changed(
     run.locator("summary").first.click()
     expect(run.locator("details[open] .line").first).to_be_visible()
     assert is_accessible(page)
-    assert "New" in page.locator("#text").input_value(), "what was typed is still there"
+    expect(page.locator("#text")).to_have_value(re.compile("New"))
 
 
 def test_it_works_without_a_script(browser: Browser, running: Running) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,20 +29,20 @@ def test_the_rules_that_never_match_are_a_look_away(
     name = never.get_by_role("link").first.inner_text()
     never.get_by_role("link").first.click()
     row = page.locator(".file tbody tr").filter(has_text=name).first
-    assert row.locator(".chip").inner_text() == "never matched"
+    expect(row.locator(".chip")).to_have_text("never matched")
     row.locator("summary").click()
-    assert f"name: {name}" in row.locator("pre").inner_text()
+    expect(row.locator("pre")).to_contain_text(f"name: {name}")
     assert is_accessible(page)
 
 
 def test_who_is_told_what_is_drawn_and_stands_in_the_table(page: Page, running: Running) -> None:
     page.goto(f"{running.url}/rules")
     drawing = page.locator(".drawing svg")
-    assert drawing.locator("text", has_text="KYC approved").count() == 1
+    expect(drawing.locator("text", has_text="KYC approved")).to_have_count(1)
     row = page.locator(".file tbody tr").filter(has_text="stuck in review").first
-    assert "compliance" in row.inner_text()
-    assert "operations escalation" in row.inner_text()
-    assert "passed" in row.inner_text()
+    expect(row).to_contain_text("compliance")
+    expect(row).to_contain_text("operations escalation")
+    expect(row).to_contain_text("passed")
 
 
 def test_rules_are_found_by_name_and_channel_from_the_keyboard(
@@ -52,7 +53,7 @@ def test_rules_are_found_by_name_and_channel_from_the_keyboard(
     page.keyboard.type("registry")
     page.keyboard.press("Enter")
     page.wait_for_url("**q=registry*")
-    assert page.locator(".file tbody tr").count() == 1
+    expect(page.locator(".file tbody tr")).to_have_count(1)
     page.keyboard.press("Tab")
     page.goto(f"{running.url}/rules?q=nothing-like-it")
-    assert page.get_by_text("No rule fits").is_visible()
+    expect(page.get_by_text("No rule fits")).to_be_visible()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from running import SECRET
 
@@ -30,10 +31,11 @@ def test_a_change_of_the_rules_is_shown_line_by_line(
     page.keyboard.press("s")
     page.wait_for_url("**/status")
     assert is_accessible(page)
-    assert "this one" in page.locator("tbody").first.inner_text()
-    assert SECRET not in page.content()
+    expect(page.locator("tbody").first).to_contain_text("this one")
+    source = page.content()
+    assert SECRET not in source
     page.get_by_role("link", name="against the one before").first.click()
-    assert "+# changed at" in page.locator(".diff").inner_text()
+    expect(page.locator(".diff")).to_contain_text("+# changed at")
     assert is_accessible(page)
     running.rules.write_text(text, encoding="utf-8")
     assert running.request("POST", "/api/reload", b"", {})[0] == 200

@@ -277,7 +277,7 @@ def test_sigterm_finishes_what_is_being_sent_and_exits_with_0(
         assert running.stop() == 0
         assert time.monotonic() - began < 5
         running.start()
-        wait_until(lambda: len(running.deliveries("state=sent")) == 150, 20)
+        wait_until(lambda: len(running.deliveries("state=sent")) == 150)
         repeats = [d for d in running.deliveries() if d["possible_repeat"]]
         assert repeats == []
         hooks = [p for p in far.posted if p.path == "/in"]
@@ -296,7 +296,7 @@ def test_kill_9_loses_nothing_that_was_answered_202(router: Callable[..., Runnin
                     accepted.append(case)
             running.kill()
             running.start()
-        wait_until(lambda: len(running.deliveries("state=sent")) == len(accepted), 20)
+        wait_until(lambda: len(running.deliveries("state=sent")) == len(accepted))
         arrived: dict[int, list[Any]] = {}
         for posted in far.posted:
             told = json.loads(posted.body)

@@ -53,7 +53,7 @@ def test_a_pause_holds_in_every_process_and_nothing_is_lost(postgres: str, tmp_p
         assert len(waiting) >= 2
         assert len(waiting) + len(far.posted) == 22
         second.request("POST", "/api/channels/sink/resume", b"", {})
-        wait_until(lambda: len(first.deliveries("state=sent")) == 22, 20)
+        wait_until(lambda: len(first.deliveries("state=sent")) == 22)
         assert len(far.posted) == 22
         assert first.stop() == second.stop() == 0
 

@@ -40,7 +40,7 @@ def test_two_replicas_deliver_everything_through_the_death_of_one(
                     posted += 1
             if version == 15:
                 first.kill()
-        wait_until(lambda: len(second.deliveries("state=sent")) == posted, 20)
+        wait_until(lambda: len(second.deliveries("state=sent")) == posted)
         told = [json.loads(p.body) for p in far.posted]
         assert len({t["event"]["id"] for t in told}) == posted
         repeats = [t for t in told if t["possible_repeat"]]

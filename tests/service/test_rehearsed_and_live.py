@@ -158,7 +158,7 @@ def test_a_rehearsal_of_the_history_says_what_was_really_sent(
 ) -> None:
     running = router(_head(far) + RULES)
     _post_all(running)
-    wait_until(lambda: len(running.deliveries("state=pending")) == 2, 20)  # what is held
+    wait_until(lambda: len(running.deliveries("state=pending")) == 2)  # what is held
     ruleset = _ruleset(_head(far) + RULES)
     ledger = open_ledger(Secret(running.environment["ROUTER_DATABASE_URL"]), time.time)
     span = ledger.history.span(0.0)

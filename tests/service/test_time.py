@@ -82,7 +82,7 @@ def test_a_429_is_waited_for_to_the_second(router: Callable[..., Running], far: 
     running.post(_event(1))
     wait_until(lambda: (running.deliveries() or [{}])[0].get("reason"))
     running.post(_event(2))  # the whole channel waits
-    wait_until(lambda: len(far.posted) == 3, 12)
+    wait_until(lambda: len(far.posted) == 3)
     first, *later = [one.at for one in far.posted]
     assert 3.0 <= later[0] - first < 4.0
     assert 3.0 <= later[1] - first < 4.0
@@ -248,7 +248,7 @@ def test_a_storm_on_a_chat_channel_becomes_a_handful(
     for number in range(120):
         running.post(_event(number % 30, case_version=number))
     posting = time.monotonic() - began
-    wait_until(lambda: len(running.deliveries("state=sent")) == 120, 20)
+    wait_until(lambda: len(running.deliveries("state=sent")) == 120)
     assert len(far.posted) < 10 + 2 * posting  # what the rate lets go meanwhile, and a handful
     first = running.deliveries("state=sent")[-1]
     last = running.deliveries("state=sent")[0]
@@ -363,7 +363,7 @@ watch:
 """
     running = _start(router, far, rules)
     running.post(_event(1))
-    wait_until(lambda: len(_said(far, "/other")) == 2, 15)
+    wait_until(lambda: len(_said(far, "/other")) == 2)
     titles = _titles(far, "/other")
     assert "Channel sink keeps failing" in titles
     assert "Source atfinity is silent" in titles

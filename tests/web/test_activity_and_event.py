@@ -120,7 +120,7 @@ def test_words_from_outside_are_escaped_everywhere(running: Running) -> None:
 def test_a_mail_is_framed_under_a_policy_that_lets_it_do_nothing(running: Running) -> None:
     post = running.deliveries("channel=post")[0]
     path = f"/events/{post['event']}/deliveries/{post['id']}/mail"
-    with urllib.request.urlopen(running.url + path, timeout=5) as answer:
+    with urllib.request.urlopen(running.url + path, timeout=20) as answer:
         policy = answer.headers["content-security-policy"].split("; ")
     assert policy[0] == "default-src 'none'"
     assert "sandbox" in policy
@@ -137,7 +137,7 @@ def test_static_files_are_kept_for_ever_by_an_address_that_changes_with_them(
     assert len(addresses) == 7
     for address in addresses:
         assert "?" in address
-        with urllib.request.urlopen(running.url + address, timeout=5) as answer:
+        with urllib.request.urlopen(running.url + address, timeout=20) as answer:
             assert "immutable" in answer.headers["cache-control"]
     assert running.get("/static/..%2fpages.py")[0] == 404
     assert running.get("/static/nothing.css")[0] == 404
@@ -207,7 +207,7 @@ def _live(running: Running, path: str, mark: str = "") -> tuple[int, str, str]:
     headers = {"HX-Request": "true", "If-None-Match": mark}
     request = urllib.request.Request(running.url + path, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.status, answer.read().decode(), answer.headers["etag"]
     except urllib.error.HTTPError as error:
         with error:
