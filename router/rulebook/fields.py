@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from router.condition import Condition, Field, If
 from router.event import KNOWN_FIELDS, NULLABLE_FIELDS, TRIGGERS
 from router.match import ExpressionError, compile_glob, meets
-from router.problem import Problem, closest, suggest
+from router.problem import Position, Problem, closest, suggest
 from router.render import compile_expression
 from router.render.expression import names_in
 from router.rulebook.conditions import has_wildcard, unescaped
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from router.rulebook.draft import Draft
     from router.rulebook.tree import Path, Tree
     from router.rules import Rule
+
+
+SLIP = 0.88
+"""How alike a name must be to a known one to count as a slip of the pen: a letter too many, too
+few or elsewhere; what shares a word with a known name is less alike."""
 
 
 class _Place(NamedTuple):
@@ -122,7 +127,7 @@ class _Fields:
             return
         text = f"{does} `{name}`, which atfinity does not send"
         where = tree.key(path) if path[-1] == field else tree.within(path, name)
-        yield Problem(where, text, _new(name, KNOWN_FIELDS), "warning")
+        yield _not_sent(where, text, name, KNOWN_FIELDS)
 
     def _of_values(self, line: Field, path: Path, place: _Place) -> Iterator[Problem]:
         allowed = [str(value) for value in self._known.get(line.path, ())]
@@ -140,7 +145,7 @@ class _Fields:
                 yield Problem(where, told, (suggest(text, self._sources),))
             elif line.path == "trigger" and not allowed and not _among(text, TRIGGERS, like=like):
                 told = f"{place.who} waits for `{text}`, which atfinity does not send"
-                yield Problem(where, told, _new(text, TRIGGERS), "warning")
+                yield _not_sent(where, told, text, TRIGGERS)
 
     def _of_expression(
         self, line: If, asked: frozenset[str], path: Path, place: _Place
@@ -183,11 +188,11 @@ def _none_carries(triggers: frozenset[str], field: str) -> str:
     return f"{told} events carry no `{field}`"
 
 
-def _new(name: str, known: Collection[str]) -> tuple[str, ...]:
-    note = suggest(name, known)
-    if note.startswith("did"):
-        return (note,)
-    return note, "if a newer atfinity sends it, name it under `known:`"
+def _not_sent(where: Position, text: str, name: str, known: Collection[str]) -> Problem:
+    """A name that atfinity is not known to send: a slip of the pen is wrong, a new one may be."""
+    slip = closest(name, known, SLIP) is not None
+    notes = (suggest(name, known), "if a newer atfinity sends it, name it under `known:`")
+    return Problem(where, text, notes, "error" if slip else "warning")
 
 
 def _among(text: str, known: Any, *, like: bool) -> bool:
