@@ -37,7 +37,7 @@ def closest(word: str, known: Iterable[str], likeness: float | None = None) -> s
 
     `likeness` from 0 to 1 is what counts as close, if it is another than usual.
     """
-    cutoff = likeness or (0.66 if len(word) <= 4 else 0.74)
+    cutoff = likeness or (0.66 if len(word) <= 3 else 0.74)
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
     return found[0] if found else None
 

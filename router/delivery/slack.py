@@ -7,6 +7,7 @@ keeps one thread per case.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -59,6 +60,8 @@ class SlackSender:
         if self.keeps_threads:
             token = option(channel, "token", PLACEHOLDER_TOKEN if capture else None)
             self._to = option(channel, "to")
+            if re.search(r"[\s,;]", self._to):
+                raise ChannelError(f"channel `{channel.name}`: `to` is not one channel or user")
             self._plugin = _plugin(channel, access_token=token, targets=[self._to])
             self._url = self._plugin.api_url.format("chat.postMessage")
         else:

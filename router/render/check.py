@@ -25,24 +25,33 @@ _FORGIVING = frozenset({"default", "d"})
 _ASKING = frozenset({"defined", "undefined"})
 
 
-def inspect(templates: Mapping[str, str]) -> list[TemplateFault]:
-    """Every fault of these templates (file name -> text), in their order."""
+def inspect(templates: Mapping[str, str], new: frozenset[str] = frozenset()) -> list[TemplateFault]:
+    """Every fault of these templates (file name -> text), in their order.
+
+    `new` are variables besides those that are always there.
+    """
     names = frozenset((*BUILT_IN, *templates))
     faults: list[TemplateFault] = []
     for name, source in templates.items():
-        faults.extend(inspect_source(source, name, names))
+        faults.extend(inspect_source(source, name, names, new=new))
     return faults
 
 
 def inspect_source(
-    source: str, name: str, known: frozenset[str] = frozenset(BUILT_IN)
+    source: str,
+    name: str,
+    known: frozenset[str] = frozenset(BUILT_IN),
+    *,
+    new: frozenset[str] = frozenset(),
 ) -> list[TemplateFault]:
     """Every fault of one template's text; `known` are the names of all templates."""
-    return list(_inspected(source, name, known))
+    return list(_inspected(source, name, known, new))
 
 
 @lru_cache(maxsize=1000)
-def _inspected(source: str, name: str, templates: frozenset[str]) -> tuple[TemplateFault, ...]:
+def _inspected(
+    source: str, name: str, templates: frozenset[str], new: frozenset[str]
+) -> tuple[TemplateFault, ...]:
     try:
         tree = _sandbox.parse(source, name)
         _sandbox.compile(source, name)
@@ -52,7 +61,7 @@ def _inspected(source: str, name: str, templates: frozenset[str]) -> tuple[Templ
         return (TemplateFault(name, None, "it is nested too deeply"),)
     return (
         *(TemplateFault(name, line, text) for line, text in _references(tree, templates)),
-        *(TemplateFault(name, line, text) for line, text in _unknown_names(tree)),
+        *(TemplateFault(name, line, text) for line, text in _unknown_names(tree, new)),
     )
 
 
@@ -109,8 +118,8 @@ def _references(tree: n.Template, templates: frozenset[str]) -> Iterator[tuple[i
             yield node.lineno, f"there is no template `{target.value}`; {known}"
 
 
-def _unknown_names(tree: n.Template) -> Iterator[tuple[int, str]]:
-    unknown = meta.find_undeclared_variables(tree) - VARIABLES
+def _unknown_names(tree: n.Template, new: frozenset[str]) -> Iterator[tuple[int, str]]:
+    unknown = meta.find_undeclared_variables(tree) - VARIABLES - new
     forgiven = {
         inner.name
         for node in tree.find_all((n.Filter, n.Test))

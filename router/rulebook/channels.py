@@ -126,6 +126,8 @@ class ChannelReader:
         at = (*path, service) if isinstance(data[service], dict) else path
         if service == "slack":
             self._slack(name, given, at)
+        if service == "email":
+            self._email(name, given, at)
         parts: list[Secret] = []
         options = self._options(name, service, given, at, parts)
         address = data["url"] if isinstance(data.get("url"), str) else ""
@@ -155,6 +157,14 @@ class ChannelReader:
             where = self._tree.key(path)
             note = "a bot has `token` and `to`, an incoming webhook `webhook`"
             self._tree.tell(where, f"channel `{name}` has no `{lacks[0]}`", note)
+
+    def _email(self, name: str, given: dict[str, Any], path: Path) -> None:
+        pair = ("user", "password")
+        for key, other in (pair, pair[::-1]):
+            if key in given and other not in given:
+                where = self._tree.key((*path, key))
+                text = f"channel `{name}` has `{key}` and no `{other}`"
+                self._tree.tell(where, text, "a log-in takes both; without one, leave both out")
 
     def _options(
         self,
@@ -190,6 +200,9 @@ class ChannelReader:
     def _option(self, name: str, service: str, key: str, value: Any, path: Path) -> Any:
         if not isinstance(value, str):
             return value
+        if not value:
+            text = f"channel `{name}`: `{key}` is empty"
+            self._tree.tell(self._tree.value(path), text, "fill it in, or leave it out")
         secret = key in _SECRETS[service] and not value.startswith(_OPEN_ADDRESSES)
         subject = f"channel `{name}`" if secret else None
         text = _filled(

@@ -53,7 +53,7 @@ def check_fields(draft: Draft) -> Iterator[Problem]:
             yield from reader.of_condition(_Place(rule.unmatched, rule, tree, at, "this watch"))
     yield from reader.of_hidden()
     for name in draft.known:
-        if name not in KNOWN_FIELDS and name != "source" and (guess := closest(name, KNOWN_FIELDS)):
+        if name not in KNOWN_FIELDS and (guess := closest(name, KNOWN_FIELDS, SLIP)):
             where = draft.main.key(("known", name))
             text = f"`known` names `{name}`, which atfinity does not send"
             yield Problem(where, text, (f"did you mean `{guess}`?",), "warning")

@@ -38,6 +38,13 @@ class _Supposed(dict[str, "Callable[[Mapping[str, Any]], bool]"]):
         return lambda _: False
 
 
+class _Open(dict[str, Any]):
+    """What is nested and nobody knows may hold anything besides what a rule asks for."""
+
+    def __missing__(self, name: str) -> Any:
+        return FRESH
+
+
 class Guess:
     """An event that meets a condition, if its expressions hold."""
 
@@ -64,6 +71,27 @@ def guesses(condition: Condition) -> list[Guess]:
                 found.append(guess)
                 break
     return found
+
+
+def demanded(condition: Condition) -> dict[str, Any]:
+    """The fields that every event that meets the condition has, each with one such value."""
+    match condition:
+        case Field(path=path, test=test) if not meets(None, test):
+            first, *inner = path.split(".")
+            value = _value(test, last=False)
+            for name in reversed(inner):
+                value = _Open({name: value})
+            return {first: FRESH if value is None else value}
+        case AllOf(parts=parts):
+            made: dict[str, Any] = {}
+            for part in parts:
+                made = {**demanded(part), **made}
+            return made
+        case AnyOf(parts=parts):
+            every = [demanded(part) for part in parts]
+            return {n: v for n, v in every[0].items() if all(n in other for other in every)}
+        case _:
+            return {}
 
 
 def _some(condition: Condition, *, last: bool) -> dict[str, Any]:

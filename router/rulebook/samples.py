@@ -28,22 +28,25 @@ _VALUES: dict[str, Any] = {
 
 def sample(trigger: str, *, null: bool) -> Event:
     """An event of a trigger with every field it carries; with `null`, as few as it may have."""
-    return _event(trigger, NULLABLE_FIELDS if null else frozenset())
+    return _event(trigger, NULLABLE_FIELDS if null else frozenset(), {})
 
 
-def samples(trigger: str, mentioned: frozenset[str]) -> Iterator[tuple[Event, str]]:
+def samples(
+    trigger: str, mentioned: frozenset[str], new: dict[str, Any]
+) -> Iterator[tuple[Event, str]]:
     """Events of a trigger, and what is null in each: nothing, all that may be, each by itself.
 
-    Only fields that are `mentioned` are tried by themselves.
+    Only fields that are `mentioned` are tried by themselves. `new` are fields with their values
+    that atfinity is not known to send, and that each of the events has.
     """
-    yield sample(trigger, null=False), "with no field null"
-    yield sample(trigger, null=True), "with every field that may be null being null"
+    yield _event(trigger, frozenset(), new), "with no field null"
+    yield _event(trigger, NULLABLE_FIELDS, new), "with every field that may be null being null"
     carried = NULLABLE_FIELDS.intersection((*COMMON_FIELDS, *TRIGGERS.get(trigger, ())))
     for name in sorted(carried & mentioned):
-        yield _event(trigger, frozenset({name})), f"with `{name}` being null"
+        yield _event(trigger, frozenset({name}), new), f"with `{name}` being null"
 
 
-def _event(trigger: str, null: frozenset[str]) -> Event:
+def _event(trigger: str, null: frozenset[str], new: dict[str, Any]) -> Event:
     names = (*COMMON_FIELDS, *TRIGGERS.get(trigger, ()))
     fields = {name: None if name in null else _VALUES.get(name) for name in names}
-    return Event(1, "source", 1_770_000_000.0, b"{}", fields | {"trigger": trigger})
+    return Event(1, "source", 1_770_000_000.0, b"{}", {**new, **fields, "trigger": trigger})

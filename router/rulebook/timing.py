@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from router.calendar import Calendar, always, parse_time
 from router.duration import parse_duration
-from router.problem import suggest
+from router.problem import Problem, suggest
 from router.rules import Digest, Escalation, Hours, Rate, Remind, Throttle
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def read_rate(
         for key in ("burst", "overflow"):
             if key in data and "rate" not in data:
                 text = f"channel `{name}`: `{key}` says nothing without a `rate`"
-                tree.tell(tree.key((*path, key)), text)
+                tree.problems.append(Problem(tree.key((*path, key)), text, (), "warning"))
         return None
     gather = overflow == "digest" or (chat and overflow != "keep")
     if interval is not None:

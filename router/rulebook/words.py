@@ -10,8 +10,10 @@ from router.message import Format
 from router.problem import Position, Problem, closest, suggest
 from router.render import BUILT_IN, ONCE, Occasion, Renderer, TemplateFault
 from router.render.check import inspect, inspect_source, used_by
+from router.render.facts import VARIABLES
 from router.render.family import SUFFIXES, families
 from router.rulebook.files import template_file
+from router.rulebook.guess import demanded
 from router.rulebook.reach import triggers_of
 from router.rulebook.samples import samples
 from router.rulebook.told import notified
@@ -36,18 +38,28 @@ _FORMATS: dict[str, tuple[Format, ...]] = {
 
 def check_words(draft: Draft, ruleset: Ruleset) -> list[Problem]:
     """Every problem of what the rules say."""
-    faults = inspect(ruleset.templates)
+    new = {rule.name: _new(rule) for rule, _, _ in draft.rules}
+    faults = inspect(ruleset.templates, frozenset().union(*new.values()))
     problems = [_fault_in_file(fault, ruleset) for fault in faults]
     unknown = list(_named(draft, ruleset))
-    inline = {rule.name: list(_inline(rule, tree, path)) for rule, tree, path in draft.rules}
+    inline = {
+        rule.name: list(_inline(rule, tree, path, frozenset(new[rule.name])))
+        for rule, tree, path in draft.rules
+    }
     problems += unknown
     for told in inline.values():
         problems += told
     problems += _unused(draft, ruleset)
     broken = {fault.template for fault in faults}
     silent = {name for name, told in inline.items() if any(p.severity == "error" for p in told)}
-    problems += _Rendering(draft, ruleset, broken, silent).problems()
+    problems += _Rendering(draft, ruleset, broken, silent, new).problems()
     return problems
+
+
+def _new(rule: Rule) -> dict[str, Any]:
+    """Fields that nobody knows, which every event that the rule speaks about has nevertheless."""
+    found = demanded(rule.when) if rule.when is not None else {}
+    return {name: value for name, value in found.items() if name not in VARIABLES}
 
 
 def _named(draft: Draft, ruleset: Ruleset) -> Iterator[Problem]:
@@ -80,11 +92,11 @@ def _names(draft: Draft) -> Iterator[tuple[Tree, Path, str, str]]:
             yield item.tree, item.path, item.template, item.subject
 
 
-def _inline(rule: Rule, tree: Tree, path: Path) -> Iterator[Problem]:
+def _inline(rule: Rule, tree: Tree, path: Path, new: frozenset[str]) -> Iterator[Problem]:
     for key, source in (("title", rule.title), ("body", rule.body)):
         if source is None:
             continue
-        for fault in inspect_source(source, key):
+        for fault in inspect_source(source, key, new=new):
             yield _fault_inline(rule, tree, (*path, key), fault)
         comment = _COMMENT.match(tree.text, tree.spans.get((*path, key), (0, 0))[1])
         if comment is not None:
@@ -119,8 +131,19 @@ def _unused(draft: Draft, ruleset: Ruleset) -> Iterator[Problem]:
 class _Rendering:
     """Renders every template for every trigger that can reach it, with all fields and without."""
 
-    def __init__(self, draft: Draft, ruleset: Ruleset, broken: set[str], silent: set[str]) -> None:
-        """Templates that are `broken`, and rules with faults in their words, are told already."""
+    def __init__(
+        self,
+        draft: Draft,
+        ruleset: Ruleset,
+        broken: set[str],
+        silent: set[str],
+        new: dict[str, dict[str, Any]],
+    ) -> None:
+        """Templates that are `broken`, and rules with faults in their words, are told already.
+
+        `new` are the fields that nobody knows and a rule's events have, by the rule's name.
+        """
+        self._new = new
         self._draft = draft
         self._broken = broken
         self._silent = silent
@@ -138,7 +161,8 @@ class _Rendering:
             mentioned = self._mentioned(rule)
             for target, kind, way in self._ways(rule):
                 for trigger in triggers:
-                    key = (target.template or rule.template, rule.title, rule.body, kind, way)
+                    new = tuple(sorted(self._new[rule.name]))
+                    key = (target.template or rule.template, rule.title, rule.body, kind, way, new)
                     if (*key, trigger) in self._done:
                         continue
                     self._done.add((*key, trigger))
@@ -174,7 +198,7 @@ class _Rendering:
         trigger: str,
         mentioned: frozenset[str],
     ) -> tuple[TemplateFault, str] | None:
-        for event, null in samples(trigger, mentioned):
+        for event, null in samples(trigger, mentioned, self._new[rule.name]):
             try:
                 self._renderer.strict(
                     event=event,

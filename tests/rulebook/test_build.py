@@ -346,3 +346,36 @@ def test_a_secret_of_the_ruleset_is_a_secret() -> None:
     assert ruleset is not None
     assert ruleset.secrets() == [Secret(SECRET)]
     assert SECRET not in repr(ruleset)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "{ risk: { gt: 80 } }",
+        "{ trigger: case_created, any: [{ risk: 1 }, { all: [{ risk: 2 }, { tier: b }] }] }",
+        "{ risk: { not: null } }",
+        "{ risk: { regex: '^h' } }",
+        "{ risk.of.team: red }",
+    ],
+)
+def test_a_field_nobody_knows_can_be_said_where_the_rule_demands_it(when: str) -> None:
+    words = '    body: "{{ risk }}"\n'
+    rule = f"rules:\n  - name: one\n    when: {when}\n    notify: a\n"
+    assert not [p for p in built(HEAD + rule + words).problems if p.severity == "error"]
+    shared = {"risky.txt.j2": "{% block body %}{{ risk }}{% endblock %}"}
+    said = built(HEAD + rule + "    template: risky\n", shared)
+    assert not [p for p in said.problems if p.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["always", "{ risk: null }", "{ risk: { not: high } }", "{ any: [{ risk: 1 }, { tier: 1 }] }"],
+)
+def test_a_field_that_may_be_missing_needs_a_default(when: str) -> None:
+    rule = f"rules:\n  - name: one\n    when: {when}\n    notify: a\n"
+    (fault,) = [
+        p for p in built(HEAD + rule + '    body: "{{ risk }}"\n').problems if p.severity == "error"
+    ]
+    assert "there is no variable `risk`" in fault.text
+    forgiven = built(HEAD + rule + "    body: \"x {{ risk | default('') }}\"\n")
+    assert not [p for p in forgiven.problems if p.severity == "error"]
