@@ -8,6 +8,7 @@ import json
 import re
 import sqlite3
 import urllib.parse
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -376,7 +377,7 @@ def test_any_process_tells_of_a_backtest(
 
 def test_nothing_is_sent_and_nothing_is_stored(running: Running, far: HttpFarEnd) -> None:
     def rows() -> dict[str, int]:
-        with sqlite3.connect(running.folder / "router.db") as database:
+        with closing(sqlite3.connect(running.folder / "router.db")) as database:
             tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             quiet = {"meta", "processes", "tries", "sqlite_sequence"}
             names = [name for (name,) in tables if name not in quiet]
