@@ -7,17 +7,20 @@ RUN python3 -m venv /opt/router
 COPY requirements.txt ./
 RUN /opt/router/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
 COPY router router
+COPY rules.yaml /etc/router/rules.yaml
+COPY templates /etc/router/templates
+# Whatever the umask of the clone was, the user who runs it may read it.
 RUN cp -r router "$(/opt/router/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/router" \
  && printf '#!/opt/router/bin/python\nfrom router.cli import main\nmain()\n' > /opt/router/bin/router \
  && chmod 755 /opt/router/bin/router \
- && /opt/router/bin/python -m compileall -q /opt/router/lib
+ && /opt/router/bin/python -m compileall -q /opt/router/lib \
+ && chmod -R a+rX /opt/router /etc/router
 
 FROM ${PYTHON_IMAGE}
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin router \
- && mkdir -p /data /etc/router && chown router /data
+ && mkdir /data && chown router /data
 COPY --from=build /opt/router /opt/router
-COPY rules.yaml /etc/router/rules.yaml
-COPY templates /etc/router/templates
+COPY --from=build /etc/router /etc/router
 ENV PATH=/opt/router/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
