@@ -26,6 +26,7 @@ PAGES = {
     "an event": "/events/{middle}",
     "deliveries": "/deliveries",
     "deliveries, waiting": "/deliveries?state=pending",
+    "activity, what waits": "/?state=pending",
     "deliveries, failed": "/deliveries?state=failed",
     "deliveries, a rule that never spoke": "/deliveries?rule=nobody&state=failed",
     "channels": "/channels",

@@ -51,6 +51,8 @@ def find_events(connection: sa.Connection, filters: Filters, look: int | None = 
         return walk.along(events.c.id, about)
     if about:
         told.append(sa.exists().where(events.c.id == deliveries.c.event_id, *about))
+    if filters.state == "pending":
+        return walk.all(deliveries.c.event_id, [PENDING, *told])
     lead = FAILED if filters.state == "failed" else None
     return walk.along(deliveries.c.event_id, told, lead=lead)
 
@@ -64,11 +66,11 @@ def find_deliveries(connection: sa.Connection, filters: Filters, look: int | Non
     known = _by_ref(connection, filters.case)
     if known is not None:
         clauses.append(deliveries.c.event_id.in_(sa.select(events.c.id).where(known, *about)))
-        return walk.all(clauses)
+        return walk.all(deliveries.c.id, clauses)
     if about:
         clauses.append(sa.exists().where(events.c.id == deliveries.c.event_id, *about))
     if filters.state == "pending":
-        return walk.all([PENDING, *clauses])
+        return walk.all(deliveries.c.id, [PENDING, *clauses])
     return walk.along(deliveries.c.id, clauses, lead=_LEADS.get(filters.state or ""))
 
 
@@ -137,11 +139,11 @@ class _Walk:
             query = query.distinct()
         return self._found(query, floor if floor > self._low else None)
 
-    def all(self, clauses: Sequence[Clause]) -> Found:
+    def all(self, column: sa.Column[int], clauses: Sequence[Clause]) -> Found:
         """Find deliveries that are few enough to be put in order once they are found."""
-        own = deliveries.c.id + 0  # so that nobody walks along all ids instead
-        query = sa.select(deliveries.c.id).where(own < self._high, own >= self._low, *clauses)
-        return self._found(query.order_by(-deliveries.c.id), None)
+        own = column + 0  # so that nobody walks along all ids instead
+        query = sa.select(own).where(own < self._high, own >= self._low, *clauses).distinct()
+        return self._found(query.order_by(own.desc()), None)
 
     def _floor(self, column: sa.Column[int], leads: Sequence[Clause]) -> int:
         if self._look is None:

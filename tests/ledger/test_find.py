@@ -157,6 +157,8 @@ def test_a_look_says_how_far_back_it_reached(engine: Engine) -> None:
         told = list_deliveries(connection, Filters(rule="nobody"), 10)
         assert (told.rows, told.further) == ((), 93)
         assert told.back_to is not None
+        waiting = list_events(connection, Filters(state="pending"), 10)
+        assert (min(row.id for row in waiting.rows) < 31, waiting.further) == (True, None)
         full = list_events(connection, Filters(limit=2), 10)
         assert (full.further, full.back_to) == (39, None)
 
