@@ -92,7 +92,7 @@ def test_every_answer_of_a_far_end_has_its_outcome(answer: Answer, kind: str, de
         began = time.monotonic()
         outcome = send(gateway("webhook", {"url": far.url + "/x"}, deadline=0.4))
         assert (outcome.kind, detail in outcome.detail) == (kind, True), outcome
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15  # a hang is 20
         assert len(far.posted) == 1
 
 
@@ -111,7 +111,7 @@ def test_retry_after_may_be_a_date() -> None:
         moment = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 60))
         far.usual = Answer(503, headers=(("Retry-After", moment),))
         asked = send(gateway("webhook", {"url": far.url})).retry_after
-        assert 55 < asked <= 60
+        assert 40 < asked <= 60
 
 
 @pytest.mark.parametrize(

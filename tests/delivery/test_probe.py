@@ -127,8 +127,8 @@ def test_what_hangs_is_left_behind_in_time_and_side_by_side() -> None:
         began = time.monotonic()
         hanging = {f"c{n}": mail(port, "starttls") for n in range(3)}
         hanging |= {"d": channel("webhook", url=f"https://127.0.0.1:{port}/")}
-        found = probe(hanging, ca_bundle=None, redactor=Redactor([]), seconds=0.5)
-        assert time.monotonic() - began < 2.0
+        found = probe(hanging, ca_bundle=None, redactor=Redactor([]), seconds=2.0)
+        assert time.monotonic() - began < 7.0  # one after the other it would be eight
     assert [one.channel for one in found] == ["c0", "c1", "c2", "d"]
     assert {one.state for one in found} == {"fault"}
     assert all("did not answer in time" in one.text for one in found)

@@ -40,6 +40,7 @@ def test_what_waits_says_until_when_and_why(page: Page, running: Running) -> Non
     page.goto(running.url)
     page.keyboard.press("g")
     page.keyboard.press("d")
+    page.wait_for_url("**/deliveries")
     page.get_by_role("link", name="waiting").click()
     row = page.locator(".deliveries tbody tr").first
     expect(row.locator(".state")).to_contain_text("collected for a digest")

@@ -157,7 +157,7 @@ def test_what_a_template_may_not_do_is_stopped_and_the_message_is_not_lost(sourc
     assert message.fault.startswith("template ")
     assert "Acme" not in message.fault
     assert "Acme Corp" in message.body
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_a_fault_names_the_template_and_the_line() -> None:

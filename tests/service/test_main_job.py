@@ -275,7 +275,7 @@ def test_sigterm_finishes_what_is_being_sent_and_exits_with_0(
             running.post({**EVENT, "case_id": case})
         began = time.monotonic()
         assert running.stop() == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         running.start()
         wait_until(lambda: len(running.deliveries("state=sent")) == 150)
         repeats = [d for d in running.deliveries() if d["possible_repeat"]]
