@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from router.ledger import DeliveryRow, LaneRow
     from router.rules import Channel
 
+IN_HAND = "it is being sent, or next in line on its channel"
 BUSY = "an earlier message of the same case comes first, or the channel is busy"
 
 
@@ -62,8 +63,10 @@ def with_reasons(
 def _with_reason(
     row: DeliveryRow, paused: Mapping[str, str], held: Mapping[str, str], now: float
 ) -> DeliveryRow:
-    if row.state != "pending" or row.in_hand:
+    if row.state != "pending":
         return row
+    if row.in_hand:
+        return msgspec.structs.replace(row, reason=row.reason or IN_HAND)
     if row.channel in paused:
         return msgspec.structs.replace(row, reason=paused[row.channel])
     if row.reason is not None or row.due_at > now:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.holds import BUSY, with_reasons
+from router.holds import BUSY, IN_HAND, with_reasons
 from router.ledger import DeliveryRow, LaneRow, Pause
 from router.rules import Channel, Rate
 
@@ -53,7 +53,8 @@ SPENT = msgspec.structs.replace(FINE, next_at=NOW + 30)
         pytest.param({}, SPENT, {"rate": Rate(10.0, 9)}, BUSY, id="the burst is not used up"),
         pytest.param({"reason": "office is closed"}, RESTS, {}, "office is closed", id="its own"),
         pytest.param({"due_at": NOW + 5}, RESTS, {}, None, id="not due yet"),
-        pytest.param({"in_hand": True}, PAUSED, {}, None, id="on its way"),
+        pytest.param({"in_hand": True}, PAUSED, {}, IN_HAND, id="on its way"),
+        pytest.param({"in_hand": True, "reason": "503"}, FINE, {}, "503", id="tried before"),
         pytest.param({"state": "sent"}, PAUSED, {}, None, id="sent"),
     ],
 )
