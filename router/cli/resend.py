@@ -47,7 +47,8 @@ def command(
     """Send deliveries again: those with these IDS, or all that the filters find.
 
     Each becomes a new delivery, linked to the old one; the running service sends it. A digest is
-    sent again as one message. Filters leave out what still waits, and what was sent again before.
+    sent again as one message. Filters leave out what still waits, and what was sent again before;
+    on a terminal you are asked before what they find is sent, a script is not.
 
     \b
     Example:
@@ -129,9 +130,8 @@ def _show_counts(counts: Counter[tuple[str, str, str]]) -> None:
 
 
 def _agreed(many: int) -> bool:
-    if not sys.stdin.isatty():
-        fail(f"{many} would be sent again; say --yes to send without being asked", 2)
-    return click.confirm(f"send {many} again?")
+    # A script has nobody to ask; it says --dry-run first.
+    return not sys.stdin.isatty() or click.confirm(f"send {many} again?")
 
 
 def _resend(ledger: Ledger, ids: Sequence[int], *, fresh: bool) -> list[Resent]:
