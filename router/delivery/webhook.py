@@ -127,7 +127,9 @@ def _event(event: Event, hide: frozenset[str]) -> dict[str, Any]:
 def card(delivery: Delivery, message: Message) -> dict[str, Any]:
     """A Teams message: title, words, the reason, and a button to the case."""
     style = {"success": "good", "warning": "warning", "failure": "attention"}
-    because = message.because + (" Possible repeat." if delivery.possible_repeat else "")
+    # Built-in words say why themselves.
+    small = [message.because] if message.because not in message.text else []
+    small += ["Possible repeat."] if delivery.possible_repeat else []
     content: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -142,9 +144,11 @@ def card(delivery: Delivery, message: Message) -> dict[str, Any]:
                 "color": style.get(message.severity, "accent"),
             },
             {"type": "TextBlock", "text": message.body, "wrap": True},
-            {"type": "TextBlock", "text": because, "isSubtle": True, "size": "small", "wrap": True},
         ],
     }
+    if small:
+        told = {"type": "TextBlock", "text": " ".join(small), "size": "small", "wrap": True}
+        content["body"].append({**told, "isSubtle": True})
     if message.link is not None:
         link = {"type": "Action.OpenUrl", "title": "Open the case", "url": str(message.link)}
         content["actions"] = [link]

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import apprise.plugins.email.base
+import msgspec
 import pytest
 import requests
 
@@ -253,6 +254,24 @@ def test_a_long_body_is_cut_into_sections_at_the_ends_of_lines() -> None:
 def _mail(port: int, **more: Any) -> dict[str, Any]:
     given = {"host": "127.0.0.1", "port": port, "security": "none"}
     return {**given, "from": "Router <router@bank.example>", "to": "kyc@bank.example", **more}
+
+
+@pytest.mark.parametrize(
+    ("text", "repeat", "small"),
+    [
+        pytest.param("B", False, ["why"], id="a rule's own words"),
+        pytest.param("B", True, ["why Possible repeat."], id="a possible repeat"),
+        pytest.param("B\n\nwhy", False, [], id="words that say why themselves"),
+        pytest.param("B\n\nwhy", True, ["Possible repeat."], id="such words, repeated"),
+    ],
+)
+def test_a_teams_card_says_once_why_it_came(text: str, *, repeat: bool, small: list[str]) -> None:
+    message = msgspec.structs.replace(MAIL, body=text, format="markdown", text=text)
+    with HttpFarEnd() as far:
+        made = gateway("teams", {"webhook": far.url})
+        send(made, message, possible_repeat=repeat)
+        (attached,) = json.loads(far.posted[0].body)["attachments"]
+    assert [one["text"] for one in attached["content"]["body"]] == [MAIL.title, text, *small]
 
 
 def test_a_mail_has_html_and_text_a_stable_id_and_its_cases_thread() -> None:
