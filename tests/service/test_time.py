@@ -249,7 +249,8 @@ def test_a_storm_on_a_chat_channel_becomes_a_handful(
         running.post(_event(number % 30, case_version=number))
     posting = time.monotonic() - began
     wait_until(lambda: len(running.deliveries("state=sent")) == 120)
-    assert len(far.posted) < 10 + 2 * posting  # what the rate lets go meanwhile, and a handful
+    # What the rate carries meanwhile and in ten seconds may go by itself; all else goes together.
+    assert len(far.posted) < 5 + 2 * (posting + 10)
     first = running.deliveries("state=sent")[-1]
     last = running.deliveries("state=sent")[0]
     assert first["carried_by"] is None
