@@ -96,6 +96,17 @@ class Running:
         except OSError:
             return 0, None
 
+    def live(self, path: str, mark: str = "") -> tuple[int, str, str]:
+        """The live part of a page as htmx asks for it: its status, its text and its ETag."""
+        headers = {"HX-Request": "true", "If-None-Match": mark}
+        request = urllib.request.Request(self.url + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, answer.read().decode(), answer.headers["etag"]
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode(), error.headers["etag"]
+
     def deliveries(self, query: str = "") -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.get(f"/api/deliveries?limit=500&{query}")[1]["items"]
         return found

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from router.ledger.desk import Use
+    from router.ledger.find import Found
 
 
 NEWEST_FAILED = 50
@@ -47,7 +48,15 @@ class Glance:
 
     def mark(self, filters: Filters) -> str:
         """A text that stays the same as long as a page of events would show the same."""
-        return self._read(lambda c: _mark(c, filters, self._now()))
+        return self._read(
+            lambda c: _mark(c, find_events(c, filters), deliveries.c.event_id, self._now())
+        )
+
+    def mark_deliveries(self, filters: Filters) -> str:
+        """The same for a page of deliveries."""
+        return self._read(
+            lambda c: _mark(c, find_deliveries(c, filters), deliveries.c.id, self._now())
+        )
 
     def unsettled(self, since: float, most: int) -> list[DeliveryRow]:
         """The newest deliveries that failed since a moment, but for those that were sent again or
@@ -67,10 +76,9 @@ class Glance:
         return self._read(lambda c: _members(c, carriers, most))
 
 
-def _mark(connection: sa.Connection, filters: Filters, now: float) -> str:
-    found = find_events(connection, filters)
+def _mark(connection: sa.Connection, found: Found, own: sa.Column[int], now: float) -> str:
     due = (deliveries.c.due_at <= now).label("due")
-    shown = sa.select(*_SHOWN, due).where(deliveries.c.event_id.in_(found.ids))
+    shown = sa.select(*_SHOWN, due).where(own.in_(found.ids))
     newest = sa.select(sa.func.max(deliveries.c.id))
     queries = (shown.order_by(deliveries.c.id), _NEWEST_FAILED, newest, _LANES, _MUTES)
     seen = [[tuple(row) for row in connection.execute(query)] for query in queries]

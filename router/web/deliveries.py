@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -10,7 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request, Response, get, post
 
-from router.web.draw import page
+from router.web.draw import fragment, page
 from router.web.faults import BadRequest
 from router.web.identity import audit, request_identity
 from router.web.plan import ACTS, plan
@@ -20,6 +21,7 @@ from router.web.show import address, notices, paused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from router.ledger import Filters
     from router.service import Service
     from router.web.plan import Act
 
@@ -34,36 +36,29 @@ _NOTHING = "nothing is chosen: tick deliveries, or choose all that match"
 
 
 @get(PATH)
-async def deliveries(request: Request[Any, Any, Any]) -> Html:
-    """Deliveries, newest first."""
+async def deliveries(request: Request[Any, Any, Any]) -> Response[str | None]:
+    """Deliveries, newest first.
+
+    htmx asks for the live part with the ETag of what it shows, and is answered 304 while that is
+    the same.
+    """
     service: Service = request.app.state.service
     query = request.query_params
     filters = read_filters(query, service.now())
-    given = {name: query.get(name, "") for name in FILTERS}
-    kept = {**given, "limit": query.get("limit", "")}
+    live, may_act = "hx-request" in request.headers, request_identity(request).may_act
+    known = request.headers.get("if-none-match", "") if live else ""
 
-    def work() -> str:
-        found = service.ledger.glance.deliveries(filters)
-        ruleset = service.rules.current.ruleset
-        return page(
-            "deliveries.html.j2",
-            service,
-            paused=paused(service),
-            rows=found.rows,
-            given=given,
-            kept=address(kept, PATH).partition("?")[2],
-            narrowed=any(value for name, value in given.items() if name != "state"),
-            older=address(kept, PATH, cursor=found.further) if found.further else None,
-            newest=None if filters.before is None else address(kept, PATH),
-            back_to=found.back_to,
-            waiting=sum(service.ledger.pending().values()),
-            channels=sorted(ruleset.channels),
-            rules=[rule.name for rule in ruleset.rules],
-            sources=sorted(ruleset.sources),
-            notices=notices(service),
-        )
+    def work() -> tuple[str, str | None]:
+        mark = f'"{service.ledger.glance.mark_deliveries(filters)}"'
+        if mark == known:
+            return mark, None
+        shown = _shown(service, filters, query, mark) | {"may_act": may_act}
+        drawn = fragment("_deliveries.html.j2", **shown) if live else None
+        return mark, drawn or page("deliveries.html.j2", service, **shown)
 
-    return Response(await asyncio.to_thread(work), media_type="text/html")
+    mark, drawn = await asyncio.to_thread(work)
+    status = 304 if drawn is None else 200
+    return Response(drawn, status_code=status, media_type="text/html", headers={"etag": mark})
 
 
 @post(f"{PATH}/plan", status_code=200)
@@ -122,6 +117,32 @@ async def do_many(request: Request[Any, Any, Any]) -> Html:
 
 
 SAMPLE = 10
+
+
+def _shown(service: Service, filters: Filters, query: Any, mark: str) -> dict[str, Any]:
+    """What the live part shows."""
+    given = {name: query.get(name, "") for name in FILTERS}
+    kept = {**given, "limit": query.get("limit", "")}
+    found = service.ledger.glance.deliveries(filters)
+    ruleset = service.rules.current.ruleset
+    return {
+        "now": service.now(),
+        "paused": paused(service),
+        "rows": found.rows,
+        "given": given,
+        "kept": address(kept, PATH).partition("?")[2],
+        "narrowed": any(value for name, value in given.items() if name != "state"),
+        "older": address(kept, PATH, cursor=found.further) if found.further else None,
+        "newest": None if filters.before is None else address(kept, PATH),
+        "back_to": found.back_to,
+        "waiting": sum(service.ledger.pending().values()),
+        "channels": sorted(ruleset.channels),
+        "rules": [rule.name for rule in ruleset.rules],
+        "sources": sorted(ruleset.sources),
+        "notices": notices(service),
+        "here_now": address(kept, PATH),
+        "headers": json.dumps({"If-None-Match": mark}),
+    }
 
 
 def _resend(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from running import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -45,6 +47,24 @@ def test_what_waits_says_until_when_and_why(page: Page, running: Running) -> Non
     row = page.locator(".deliveries tbody tr").first
     expect(row.locator(".state")).to_contain_text("collected for a digest")
     expect(row.locator("time").first).to_have_attribute("title", re.compile(r"\d"))
+
+
+def test_the_list_is_live_but_stands_still_under_a_hand(page: Page, running: Running) -> None:
+    page.goto(f"{running.url}/deliveries?trigger=case_finished")
+    search = page.get_by_label("Search")
+    search.fill("half a wo")
+    rows = page.locator(".deliveries tbody tr")
+    before = rows.count()
+    rows.first.get_by_role("checkbox").check()
+    assert running.post((ROOT / "router/samples/9_case_finished.json").read_bytes())[0] == 202
+    page.wait_for_timeout(6000)
+    expect(rows).to_have_count(before)
+    expect(page.locator("[data-count]")).to_have_text("1 selected")
+    rows.first.get_by_role("checkbox").uncheck()
+    expect(rows).not_to_have_count(before)
+    expect(search).to_have_value("half a wo")
+    rows.first.get_by_role("checkbox").check()
+    expect(page.locator("[data-count]")).to_have_text("1 selected")
 
 
 def test_all_that_match_are_chosen_without_a_script(browser: Browser, running: Running) -> None:

@@ -203,24 +203,13 @@ def test_the_line_after_sending_again_cannot_be_forged(running: Running) -> None
         assert "you won" not in page
 
 
-def _live(running: Running, path: str, mark: str = "") -> tuple[int, str, str]:
-    headers = {"HX-Request": "true", "If-None-Match": mark}
-    request = urllib.request.Request(running.url + path, headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, answer.read().decode(), answer.headers["etag"]
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode(), error.headers["etag"]
-
-
 def test_the_live_part_is_drawn_only_when_something_changed(running: Running) -> None:
-    status, part, mark = _live(running, "/?trigger=case_approved")
+    status, part, mark = running.live("/?trigger=case_approved")
     assert (status, part.count("<tr data-key=")) == (200, 1)
     assert "<html" not in part
     assert json.dumps({"If-None-Match": mark}) in html.unescape(part)
-    assert _live(running, "/?trigger=case_approved", mark) == (304, "", mark)
-    assert _live(running, "/?trigger=case_comment", mark)[0] == 200
+    assert running.live("/?trigger=case_approved", mark) == (304, "", mark)
+    assert running.live("/?trigger=case_comment", mark)[0] == 200
 
 
 def test_the_last_day_is_drawn_and_told_as_a_table(running: Running) -> None:

@@ -83,6 +83,16 @@ def test_older_deliveries_are_a_link_away_and_keep_the_filters(running: Running)
     assert "Newest" in last
 
 
+def test_the_live_part_is_drawn_only_when_something_changed(running: Running) -> None:
+    path = "/deliveries?state=failed"
+    status, part, mark = running.live(path)
+    assert (status, part.count("<tr data-key=")) == (200, 6)
+    assert "<html" not in part
+    assert 'name="id"' in part
+    assert running.live(path, mark) == (304, "", mark)
+    assert running.live("/deliveries?state=pending", mark)[0] == 200
+
+
 def test_nothing_is_done_before_it_is_confirmed(running: Running) -> None:
     ids = [one["id"] for one in running.deliveries("state=failed")][:2]
     waits = running.deliveries("state=pending")[0]["id"]

@@ -11,6 +11,8 @@ const bare = (element) => {
     time.removeAttribute("data-zoned");
   }
   for (const part of copy.querySelectorAll("[open]")) part.removeAttribute("open");
+  // The script shows it, and says how much is ticked.
+  for (const all of copy.querySelectorAll("[data-all]")) all.removeAttribute("hidden");
   return copy.outerHTML;
 };
 
@@ -27,13 +29,14 @@ const replace = (old, made) => {
 };
 
 // Children are known by `data-key`; what is no longer there goes, what is new comes in its place.
+// What is `data-kept` is somebody's to fill in: it stays as it is.
 const still = (old, made) => {
   const known = new Map([...old.children].map((child) => [child.dataset.key, child]));
   let after = null;
   for (const child of [...made.children]) {
     const was = known.get(child.dataset.key);
     known.delete(child.dataset.key);
-    if (was && bare(was) === bare(child)) {
+    if (was && ("kept" in was.dataset || bare(was) === bare(child))) {
       after = was;
     } else if (was && "keyed" in was.dataset) {
       still(was, child);
@@ -73,9 +76,21 @@ htmx.defineExtension("still", {
   },
 });
 
+// Words that somebody marks to copy, and rows that somebody ticks, must not go from under their hand.
+const inHand = (part) => {
+  const marked = getSelection();
+  return part.querySelector("input:checked") !== null
+    || (!marked.isCollapsed && marked.rangeCount > 0 && marked.getRangeAt(0).intersectsNode(part));
+};
+
 // A tab that nobody sees asks nothing; once it is seen again it asks at once.
 document.body.addEventListener("htmx:beforeRequest", (event) => {
-  if (document.hidden && event.target.hasAttribute("data-live")) event.preventDefault();
+  if (!event.target.hasAttribute("data-live")) return;
+  if (document.hidden || inHand(event.target)) event.preventDefault();
+});
+// Nor what came as an answer to a question from before.
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.target.hasAttribute("data-live") && inHand(event.target)) event.detail.shouldSwap = false;
 });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;

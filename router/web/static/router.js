@@ -130,20 +130,26 @@ offerCopies(document);
 document.body.addEventListener("htmx:afterSwap", (event) => offerCopies(event.target));
 
 // A checkbox with `data-all` ticks all others of its form, and the form counts what is ticked.
-for (const all of document.querySelectorAll("input[data-all]")) {
-  const boxes = () => [...all.form.querySelectorAll("input[type=checkbox][name=id]")];
-  const count = all.form.querySelector("[data-count]");
+const offerAll = (all) => {
+  const form = all.form;
+  const boxes = () => [...form.querySelectorAll("input[type=checkbox][name=id]")];
   const show = () => {
     const ticked = boxes().filter((box) => box.checked).length;
     all.checked = ticked > 0 && ticked === boxes().length;
     all.indeterminate = ticked > 0 && !all.checked;
+    const count = form.querySelector("[data-count]");
     if (count) count.textContent = ticked ? `${ticked} selected` : "";
   };
   all.hidden = false;
   all.addEventListener("change", () => { for (const box of boxes()) box.checked = all.checked; show(); });
-  all.form.addEventListener("change", show);
+  form.addEventListener("change", show);
   show();
-}
+};
+const offerAlls = (within) => {
+  for (const all of within.querySelectorAll("input[data-all][hidden]")) offerAll(all);
+};
+offerAlls(document);
+document.body.addEventListener("htmx:afterSwap", (event) => offerAlls(event.target));
 
 // A form is sent once, however often its button is pressed.
 addEventListener("submit", (event) => {
