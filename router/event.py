@@ -131,5 +131,13 @@ def decode(body: bytes) -> dict[str, Any]:
     return fields
 
 
+def is_object(body: bytes) -> bool:
+    """Whether a body, be it an event or none, is a JSON object."""
+    try:
+        return isinstance(_decode(body.removeprefix(_BOM)), dict)
+    except (RecursionError, msgspec.MsgspecError, ValueError):
+        return False
+
+
 def _plain(value: Any) -> str:
     return str(value).replace("\0", "")[:200]

@@ -69,6 +69,23 @@ class RoutingTable:
     def route(self, event: Event) -> Routing:
         """Return what the event causes. The same event and ruleset give the same routing."""
         fields = _fields(event)
+        speaking, errors = self._heard(fields)
+        if not speaking:
+            speaking = _until_stop([r for r in self._otherwise if self._may(r, fields)])
+        planned: list[Planned] = []
+        for rule in speaking:
+            planned += self._at_once.get(rule.name) or plan(rule, event)
+        cancels: tuple[str, ...] = ()
+        if self._ending is not None:
+            ended = self._ending.match(fields)
+            rules = self.ruleset.rules
+            cancels = tuple(rules[number].name for number in ended.rules)
+            errors += tuple((rules[n].name, f"`unless`: {t}") for n, t in ended.errors.items())
+        matched = tuple(rule.name for rule in speaking if rule.unmatched is None)
+        return Routing(matched, tuple(planned), errors, cancels)
+
+    def _heard(self, fields: dict[str, Any]) -> tuple[list[Rule], tuple[tuple[str, str], ...]]:
+        """The rules whose `when` holds, to the first that stops, and those that failed by then."""
         found = self._index.match(fields)
         rules = self.ruleset.rules
         speaking: list[Rule] = []
@@ -78,19 +95,7 @@ class RoutingTable:
             if rules[number].stop:
                 last = number
                 break
-        errors = tuple((rules[n].name, text) for n, text in found.errors.items() if n < last)
-        if not speaking:
-            speaking = _until_stop([r for r in self._otherwise if self._may(r, fields)])
-        planned: list[Planned] = []
-        for rule in speaking:
-            planned += self._at_once.get(rule.name) or plan(rule, event)
-        cancels: tuple[str, ...] = ()
-        if self._ending is not None:
-            ended = self._ending.match(fields)
-            cancels = tuple(rules[number].name for number in ended.rules)
-            errors += tuple((rules[n].name, f"`unless`: {t}") for n, t in ended.errors.items())
-        matched = tuple(rule.name for rule in speaking if rule.unmatched is None)
-        return Routing(matched, tuple(planned), errors, cancels)
+        return speaking, tuple((rules[n].name, t) for n, t in found.errors.items() if n < last)
 
     def terms(self, event: Event, planned: Planned) -> Terms | Gone:
         """What holds for a delivery whose moment has come, by the rules as they are now."""
@@ -131,6 +136,24 @@ class RoutingTable:
                 if decision.matched and rule.stop:
                     stopped = rule.name
         return tuple(decisions[rule.name] for rule in self.ruleset.rules)
+
+    def explain_spoken(self, event: Event) -> tuple[Decision, ...]:
+        """What `explain` says of the rules that matched or failed, without asking the others."""
+        fields = _fields(event)
+        speaking, errors = self._heard(fields)
+        failed = [self._by_name[name] for name, _ in errors]
+        found = [
+            self._decide(rule, rule.when, fields, None)
+            for rule in (*speaking, *failed)
+            if rule.when is not None
+        ]
+        stopped: str | None = None
+        for rule in () if speaking else self._otherwise:
+            found.append(decision := self._remaining(rule, fields, None, stopped))
+            if decision.matched and rule.stop:
+                stopped = rule.name
+        told = {one.rule: one for one in found if one.outcome in ("matched", "error")}
+        return tuple(told[name] for name in self._by_name if name in told)
 
     def _decide(
         self, rule: Rule, when: Condition, fields: dict[str, Any], stopped: str | None

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from router.duration import show_duration
-from router.event import OWN, Event, Undecodable, decode
+from router.event import OWN, Event, Undecodable, decode, is_object
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from router.ledger import AttemptRow, AuditRow, DeliveryRow, EventRow, Token
     from router.message import Message
     from router.route import Decision, Routing, RoutingTable
     from router.timing import Planned
+
+DECISIONS = 5_000
+"""Decisions that a list tells at most: a third of a second's work, and a few MB."""
 
 
 def iso(at: float) -> str:
@@ -35,19 +38,38 @@ def stored_event(row: EventRow) -> Event | None:
         return None
 
 
-def explain(row: EventRow, table: RoutingTable) -> tuple[Decision, ...]:
-    """Every rule's decision for a stored event.
+def explain(row: EventRow, table: RoutingTable, *, spoken: bool = False) -> tuple[Decision, ...]:
+    """Every rule's decision for a stored event; with `spoken` of those that matched or failed.
 
     No rule was asked about a rejected body, or about what the router tells about itself.
     """
     event = stored_event(row)
-    return () if event is None or event.source == OWN else table.explain(event)
+    if event is None or event.source == OWN:
+        return ()
+    return table.explain_spoken(event) if spoken else table.explain(event)
 
 
-def event_view(row: EventRow, decisions: Sequence[Decision] | None = None) -> dict[str, Any]:
-    """An event as the API tells it; `decisions` are left out of lists."""
+def explain_list(
+    rows: Sequence[EventRow], table_of: Callable[[str], RoutingTable | None]
+) -> list[tuple[Decision, ...]]:
+    """The decisions for each event of a list, each under its own rules (none: no decisions).
+
+    All of them, as `explain` has them, where they are few; where they would be more than
+    DECISIONS, only those of the rules that matched or failed.
+    """
+    tables = {hash_: table_of(hash_) for hash_ in {row.ruleset or "" for row in rows}}
+    by = [tables[row.ruleset or ""] for row in rows]
+    many = sum(len(table.ruleset.rules) for table in by if table is not None) > DECISIONS
+    return [
+        () if table is None else explain(row, table, spoken=many)
+        for row, table in zip(rows, by, strict=True)
+    ]
+
+
+def event_view(row: EventRow, decisions: Sequence[Decision]) -> dict[str, Any]:
+    """An event as the API tells it."""
     event = stored_event(row)
-    view: dict[str, Any] = {
+    return {
         "id": row.id,
         "received_at": iso(row.received_at),
         "source": row.source,
@@ -58,11 +80,9 @@ def event_view(row: EventRow, decisions: Sequence[Decision] | None = None) -> di
         "ruleset": row.ruleset,
         "matched": row.matched,
         "rejected": row.rejected,
+        "decisions": [decision_view(decision) for decision in decisions],
+        "deliveries": [delivery_view(delivery) for delivery in row.deliveries],
     }
-    if decisions is not None:
-        view["decisions"] = [decision_view(decision) for decision in decisions]
-    view["deliveries"] = [delivery_view(delivery) for delivery in row.deliveries]
-    return view
 
 
 def decision_view(decision: Decision) -> dict[str, Any]:
@@ -246,6 +266,7 @@ def state_in_words(row: DeliveryRow, now: float) -> str:
 
 
 def _body(row: EventRow, event: Event | None) -> Any:
-    if event is None:
+    """As it was posted: JSON if it is an object, else the text."""
+    if event is None and not is_object(row.body):
         return row.body.decode("utf-8", "replace")
     return msgspec.Raw(row.body.removeprefix(b"\xef\xbb\xbf"))

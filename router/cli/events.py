@@ -20,7 +20,13 @@ def command(*, as_json: bool, **given: str | int | None) -> None:
     """
     import msgspec  # noqa: PLC0415 - not for `--help`
 
-    from router.view import event_view  # noqa: PLC0415
+    from router.route import RoutingTable  # noqa: PLC0415
+    from router.rulebook import rebuild  # noqa: PLC0415
+    from router.view import event_view, explain_list  # noqa: PLC0415
+
+    def table_of(hash_: str) -> RoutingTable | None:
+        files = ledger.ruleset(hash_)
+        return None if files is None else RoutingTable(rebuild(files))
 
     filters = filters_of(given)
     settings = settings_now()
@@ -28,7 +34,8 @@ def command(*, as_json: bool, **given: str | int | None) -> None:
     rows = ledger.events(msgspec.structs.replace(filters, limit=filters.limit + 1))
     shown = rows[: filters.limit]
     if as_json:
-        echo_json([event_view(row) for row in shown])
+        decided = explain_list(shown, table_of)
+        echo_json([event_view(row, found) for row, found in zip(shown, decided, strict=True)])
     elif shown:
         show_events(shown)
         show_more(filters.limit, rows)

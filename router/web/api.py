@@ -18,6 +18,7 @@ from router.view import (
     delivery_view,
     event_view,
     explain,
+    explain_list,
     message_view,
 )
 from router.web.faults import BadRequest, Conflict, NotThere
@@ -27,7 +28,7 @@ from router.web.query import page_of, read_filters, read_id, read_object
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from router.ledger import DeliveryRow, EventRow
+    from router.ledger import DeliveryRow
     from router.service import Service
 
 Json = Response[dict[str, Any]]
@@ -35,21 +36,27 @@ Json = Response[dict[str, Any]]
 
 @get("/api/events")
 async def list_events(request: Request[Any, Any, Any]) -> Json:
-    """Events, newest first, with their deliveries."""
+    """Events, newest first, each with its decisions and deliveries.
+
+    Where a page's decisions would be too many, it has those of the rules that matched or failed.
+    """
     service = service_of(request)
     filters = read_filters(request.query_params, service.now())
     one_more = msgspec.structs.replace(filters, limit=filters.limit + 1)
 
-    def find() -> list[EventRow]:
+    def find() -> list[dict[str, Any]]:
         rows = service.ledger.events(one_more)
         made = iter(_deliveries(service, [d for row in rows for d in row.deliveries]))
+        decided = explain_list(rows, lambda hash_: service.rules.words(hash_).table)
         return [
-            msgspec.structs.replace(row, deliveries=tuple(islice(made, len(row.deliveries))))
-            for row in rows
+            event_view(
+                msgspec.structs.replace(row, deliveries=tuple(islice(made, len(row.deliveries)))),
+                decisions,
+            )
+            for row, decisions in zip(rows, decided, strict=True)
         ]
 
-    rows = await asyncio.to_thread(find)
-    return Response(page_of([event_view(row) for row in rows], filters.limit))
+    return Response(page_of(await asyncio.to_thread(find), filters.limit))
 
 
 @get("/api/events/{event_id:int}")

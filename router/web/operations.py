@@ -37,10 +37,11 @@ class Operation(NamedTuple):
 
 
 _MOMENT = "a time like 2026-03-01T08:00Z, or a duration before now like 7d"
+_LIMIT = said({**WHOLE, "minimum": 1, "default": 50}, "500 at most")
 _PAGE: dict[str, Schema] = {
     "since": said(TEXT, _MOMENT),
     "until": said(TEXT, _MOMENT),
-    "limit": said({**WHOLE, "minimum": 1, "default": 50}, "500 at most"),
+    "limit": _LIMIT,
     "cursor": said(TEXT, "the `next` of the page before"),
 }
 _FILTERS: dict[str, Schema] = {
@@ -111,7 +112,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/timers"): Operation(
         "list_timers",
         {200: page("Timer", "the soonest first")},
-        {"rule": TEXT, "channel": TEXT, "case": TEXT, "cursor": TEXT},
+        {"rule": TEXT, "channel": TEXT, "case": TEXT, "limit": _LIMIT, "cursor": _PAGE["cursor"]},
     ),
     ("POST", "/api/timers/cancel"): Operation(
         "cancel_timers",
@@ -158,7 +159,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 }
 
 TAKEN = shape("it is on disk, with all it causes", event=WHOLE, deliveries=WHOLE)
-REFUSED = shape("why", "title event", type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, event=WHOLE)
+REFUSED = shape("why", "event", type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, event=WHOLE)
 BROKEN = shape(
     "the rules on disk are broken; those in force stay",
     type=TEXT,

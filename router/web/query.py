@@ -12,7 +12,7 @@ from router.problem import suggest
 from router.web.faults import BadFilter, BadRequest, NotThere
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from litestar import Request
 
@@ -30,9 +30,7 @@ def read_filters(query: Mapping[str, Any], now: float) -> Filters:
     filter.
     """
     given = {name: str(value) for name, value in query.items() if str(value)}
-    for name in given:
-        if name not in KNOWN:
-            raise BadFilter(name, f"there is no filter `{name}`; {suggest(name, KNOWN)}")
+    refuse_unknown(given, KNOWN)
     state = given.get("state")
     if state is not None and state not in STATES:
         raise BadFilter("state", f"`{state}` is not a state; {suggest(state, STATES)}")
@@ -47,6 +45,13 @@ def read_filters(query: Mapping[str, Any], now: float) -> Filters:
         limit=read_limit(given),
         **{name: given.get(name) for name in TEXTS},
     )
+
+
+def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
+    """Raise BadFilter for a name that this list is not narrowed by."""
+    for name in given:
+        if name not in known:
+            raise BadFilter(name, f"there is no filter `{name}`; {suggest(name, known)}")
 
 
 def page_of(found: list[dict[str, Any]], limit: int) -> dict[str, Any]:

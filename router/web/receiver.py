@@ -7,6 +7,7 @@ A wrong secret and an unknown source are answered alike.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -111,7 +112,13 @@ def _too_large(service: Service, limit: int, *, signed: bool) -> Answer:
 
 
 def _problem(status: int, detail: str, headers: dict[bytes, bytes], **more: Any) -> Answer:
-    return status, {"type": "about:blank", "status": status, "detail": detail, **more}, headers
+    problem = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase.lower(),
+        "status": status,
+        "detail": detail,
+    }
+    return status, {**problem, **more}, headers
 
 
 def _path(scope: Scope) -> str:

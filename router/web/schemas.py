@@ -10,6 +10,7 @@ from typing import Any, get_args
 from router.identity import DEEDS, ROLES, Way
 from router.ledger import STATES, MuteKind
 from router.message import SEVERITIES, Format, Rung
+from router.view import DECISIONS
 
 Schema = dict[str, Any]
 
@@ -74,18 +75,21 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Event": shape(
         "something that happened to a case",
-        "decisions",
         id=WHOLE,
         received_at=TIME,
         source=TEXT,
         trigger=maybe(TEXT),
         case_id=said(ANY, "as it was posted"),
         case=maybe(TEXT, "what people call the case"),
-        body=said(ANY, "as it was posted; a text if it was no event"),
+        body=said(ANY, "as it was posted; a text if it was no JSON object"),
         ruleset=maybe(TEXT, "the hash of the rules in force when it came"),
         matched=said(WHOLE, "how many rules spoke"),
         rejected=maybe(TEXT, "why it is no event"),
-        decisions=said(many(of("Decision")), "left out of lists"),
+        decisions=said(
+            many(of("Decision")),
+            f"of every rule; on a page that would have more than {DECISIONS}, of those that"
+            " matched or failed: the event's own address has all",
+        ),
         deliveries=many(of("Delivery")),
     ),
     "Decision": shape(

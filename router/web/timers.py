@@ -18,7 +18,7 @@ from router.view import iso, step_in_words
 from router.web.draw import page
 from router.web.faults import BadRequest, NotThere
 from router.web.identity import audit, request_identity, service_of
-from router.web.query import read_object
+from router.web.query import read_limit, read_object, refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,11 +142,14 @@ async def unmute_from_page(request: Asked) -> Redirect:
 async def list_timers(request: Asked) -> Json:
     """What is to be said later, the soonest first; `rule`, `channel` and `case` narrow it."""
     service = service_of(request)
-    _, filters = _filters(request.query_params)
+    given = {name: text for name, text in request.query_params.items() if text}
+    refuse_unknown(given, (*NARROWED, "limit", "cursor"))
+    limit = read_limit(given)
+    filters = msgspec.structs.replace(_filters(given)[1], limit=limit + 1)
     found = await asyncio.to_thread(service.ledger.desk.timers, filters)
     unless = _endings(service.rules.current.ruleset)
-    items = [_timer_view(timer, unless.get(timer.rule)) for timer in found]
-    more = _cursor(found[-1]) if len(found) == filters.limit else None
+    items = [_timer_view(timer, unless.get(timer.rule)) for timer in found[:limit]]
+    more = _cursor(found[limit - 1]) if len(found) > limit else None
     return Response({"items": items, "next": more})
 
 

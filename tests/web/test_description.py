@@ -193,7 +193,35 @@ def test_an_event_and_a_delivery_have_the_keys_of_the_contract(running: Running)
     listed = running.request("GET", "/api/deliveries?channel=sink&case=1", None, MINE)[1]["items"]
     assert sent in listed
     (again,) = running.request("GET", "/api/events?case=1", None, MINE)[1]["items"]
-    assert again == {key: value for key, value in event.items() if key != "decisions"}
+    assert again == event
+
+
+def test_timers_are_a_list_like_the_others(running: Running) -> None:
+    for case in (8, 9):
+        running.post({**EVENT, "case_id": case})
+    found, cursor = [], ""
+    while True:
+        status, page = running.request("GET", f"/api/timers?limit=1&cursor={cursor}", None, MINE)
+        assert status == 200
+        assert len(page["items"]) <= 1
+        found += page["items"]
+        if (cursor := page["next"]) is None:
+            break
+    whole = running.request("GET", f"/api/timers?limit={len(found)}", None, MINE)[1]
+    assert {timer["case"] for timer in found} >= {"8", "9"}
+    assert whole == {"items": found, "next": None}
+
+
+def test_a_posted_object_that_is_no_event_is_listed_as_it_was_posted(running: Running) -> None:
+    for body, told in ((b'{"case_id": 7}', {"case_id": 7}), (b"[1]", "[1]"), (b"no", "no")):
+        status, answer = running.post(body)
+        assert status == 400
+        assert answer["title"] == "bad request"
+        (listed,) = running.request("GET", "/api/events?limit=1", None, MINE)[1]["items"]
+        assert listed["id"] == answer["event"]
+        assert listed["body"] == told
+        assert listed["rejected"] == answer["detail"]
+        assert listed["decisions"] == []
 
 
 @pytest.mark.parametrize(
@@ -211,6 +239,10 @@ def test_an_event_and_a_delivery_have_the_keys_of_the_contract(running: Running)
         ("GET", "/api/events?limit=0", 400),
         ("GET", "/api/events?limit=99999999999999999999999", 200),
         ("GET", "/api/events?cursor=-1", 400),
+        ("GET", "/api/timers?limit=0", 400),
+        ("GET", "/api/timers?colour=red", 400),
+        ("POST", "/hooks/atfinity/wrong", 404),
+        ("PUT", "/hooks/atfinity/wrong", 405),
         ("GET", "/api/events?until=9999999999d", 400),
         ("GET", "/api/events?since=0001-01-01", 200),
         ("GET", "/api/events?q=%00&case=%00", 200),

@@ -1,0 +1,85 @@
+"""Route: what it explains of the rules that spoke is what it explains of all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.condition import Equals, Field
+from router.event import Event, decode
+from router.ledger import EventRow
+from router.route import RoutingTable
+from router.rules import Rule, Ruleset, Target
+from router.view import DECISIONS, explain_list
+from strategies import conditions, events
+
+TOLD = (Target("c"),)
+
+
+def table(rules: list[Rule]) -> RoutingTable:
+    made = Ruleset(hash="h", sources={}, channels={}, rules=tuple(rules), templates={}, files={})
+    return RoutingTable(made)
+
+
+@st.composite
+def many_rules(draw: st.DrawFn) -> list[Rule]:
+    rules = []
+    for number in range(draw(st.integers(0, 6))):
+        when = draw(st.one_of(conditions, st.none()))
+        rules.append(
+            Rule(
+                name=f"r{number}",
+                when=when,
+                unmatched=draw(st.one_of(conditions, st.none())) if when is None else None,
+                targets=TOLD,
+                stop=draw(st.booleans()),
+                enabled=draw(st.integers(0, 3)) > 0,
+            )
+        )
+    return rules
+
+
+@settings(max_examples=500, deadline=None)
+@given(many_rules(), events)
+def test_those_that_spoke_are_explained_as_among_all(
+    rules: list[Rule], posted: dict[str, Any]
+) -> None:
+    event = Event(1, "s", 0.0, b"", posted)
+    every = table(rules).explain(event)
+    spoke = tuple(one for one in every if one.outcome in ("matched", "error"))
+    assert table(rules).explain_spoken(event) == spoke
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        pytest.param(DECISIONS // 10, DECISIONS // 10, id="few are told in full"),
+        pytest.param(DECISIONS // 10 + 1, 1, id="of too many those that spoke"),
+    ],
+)
+def test_a_list_tells_a_bounded_number_of_decisions(rules: int, told: int) -> None:
+    lines = [Field("trigger", Equals(f"t{number}")) for number in range(rules)]
+    made = table([Rule(name=f"r{n}", when=when, targets=TOLD) for n, when in enumerate(lines)])
+    rows = [_row(number) for number in range(10)]
+    found = explain_list(rows, {"h": made}.get)
+    assert [len(decisions) for decisions in found] == [told] * 10
+    assert [one.rule for one in found[3] if one.matched] == ["r3"]
+
+
+def _row(number: int) -> EventRow:
+    body = b'{"trigger": "t%d"}' % number
+    fields = decode(body)
+    return EventRow(
+        id=number,
+        received_at=0.0,
+        source="s",
+        trigger=fields["trigger"],
+        case_ref=None,
+        body=body,
+        ruleset="h",
+        matched=1,
+        rejected=None,
+    )
