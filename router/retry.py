@@ -47,9 +47,9 @@ def what_next(
     if again_at <= moment + retry.budget:
         return Next("pending", outcome.detail, again_at)
     budget = show_duration(retry.budget)
-    if asked > retry.budget:
+    if now + asked > moment + retry.budget:
         asks = show_duration(asked)
-        told = f"it asks to wait {asks}, longer than it is tried ({budget}): {outcome.detail}"
+        told = f"it asks to wait {asks}, past the {budget} for which it is tried: {outcome.detail}"
     else:
         tries = "1 attempt" if attempt == 1 else f"{attempt} attempts"
         told = f"gave up after {tries}; it is tried for {budget}: {outcome.detail}"

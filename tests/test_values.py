@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -179,3 +180,22 @@ def test_what_follows_from_an_attempt(
     outcome = Outcome(kind=kind, detail="d", retry_after=asked)  # type: ignore[arg-type]
     found = what_next(outcome, RETRY, attempt=attempt, moment=0, now=10, luck=0)
     assert (found.state, found.again_at) == (state, None if wait is None else 10 + wait)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        pytest.param(
+            500, "it asks to wait 8 min, past the 100 s for which it is tried: d", id="far"
+        ),
+        pytest.param(
+            100, "it asks to wait 100 s, past the 100 s for which it is tried: d", id="all"
+        ),
+        pytest.param(5, "gave up after 1 attempt; it is tried for 100 s: d", id="its own wait"),
+    ],
+)
+def test_who_gives_up_says_whose_wait_it_was(asked: float, told: str) -> None:
+    outcome = Outcome(kind="retry", detail="d", retry_after=asked)
+    late = msgspec.structs.replace(RETRY, first=16)
+    found = what_next(outcome, late, attempt=1, moment=0, now=90, luck=0)
+    assert (found.state, found.reason) == ("failed", told)
