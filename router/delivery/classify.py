@@ -149,7 +149,7 @@ def retry_after(text: str | None, now: float) -> float | None:
     except ValueError:
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # no date, or one of a year that no clock shows
             return None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         seconds = (moment - datetime.fromtimestamp(now, UTC)).total_seconds()

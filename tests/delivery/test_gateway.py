@@ -99,12 +99,22 @@ def test_every_answer_of_a_far_end_has_its_outcome(answer: Answer, kind: str, de
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("7", 7.0), ("-5", 0.0), ("999999", 86400.0), ("0.5", 0.5), ("soon", None), ("nan", None)],
+    [
+        *(("7", 7.0), ("-5", 0.0), ("999999", 86400.0), ("0.5", 0.5), ("soon", None)),
+        *(("nan", None), ("Thu, 01 Jan 99999999999 00:00:00 GMT", None)),
+    ],
 )
 def test_retry_after_is_read_within_reason(text: str, seconds: float | None) -> None:
     with HttpFarEnd() as far:
         far.usual = Answer(503, headers=(("Retry-After", text),))
         assert send(gateway("webhook", {"url": far.url})).retry_after == seconds
+
+
+def test_a_wait_that_is_no_date_makes_no_repeat_of_what_was_delivered() -> None:
+    with HttpFarEnd() as far:
+        moment = "Thu, 01 Jan 2026 00:00:00 +99999999999999999999"
+        far.usual = Answer(200, headers=(("Retry-After", moment),))
+        assert send(gateway("webhook", {"url": far.url})).kind == "delivered"
 
 
 def test_retry_after_may_be_a_date() -> None:
