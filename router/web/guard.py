@@ -119,11 +119,18 @@ def _check_origin(request: Asked, method: str, who: Identity | None) -> None:
         own = site in ("same-origin", "none")
     elif origin is not None:
         base = request.app.state.service.settings.base_url
-        own = urlsplit(origin).netloc in (headers.get("host"), urlsplit(base).netloc)
+        own = _netloc(origin) in (headers.get("host"), urlsplit(base).netloc)
     else:
         own = who is None or who.way not in ("login", "proxy")
     if not own:
         raise OtherSite
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # what no browser sends
+        return None
 
 
 def _is_ours(settings: Settings, host: str) -> bool:

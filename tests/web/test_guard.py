@@ -206,6 +206,7 @@ def test_another_site_cannot_use_a_session(running: Running) -> None:
     for headers in (
         {"origin": "http://evil.example"},
         {"origin": "null"},
+        {"origin": "http://["},
         {"sec_fetch_site": "cross-site"},
         {"sec_fetch_site": "same-site", "origin": running.url},
     ):
