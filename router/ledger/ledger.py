@@ -142,13 +142,13 @@ class Ledger:
     def take_over(self) -> int:
         """Make due what dead processes had in hand; returns how many deliveries.
 
-        Raises LedgerUnavailable when the database does not answer.
+        Raises LedgerUnavailable when the database does not answer, or a slot cannot be looked at.
         """
         if self._slots is None:
             return 0
         try:
             dead = self._slots.dead()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             self._revive()
             raise LedgerUnavailable(first_line(error)) from None
         if not dead:

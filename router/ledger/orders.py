@@ -1,11 +1,12 @@
-"""What the writer is given to write, and the hands it gives to."""
+"""What the writer is given to write, the hands it gives to, and the answers to who waits."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, Protocol
 
-from router.ledger.shapes import Accepted, Claim, Draft, InHand, Tried
+from router.ledger.shapes import Accepted, Claim, Draft, InHand, LedgerUnavailable, Tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from router.rules import Rate
+
+_Answer = tuple["asyncio.Future[Accepted]", "Accepted | LedgerUnavailable"]
 
 
 class Hands(Protocol):
@@ -81,3 +84,32 @@ class StopOrder:
 
 
 Order = AcceptOrder | ClaimOrder | RecordOrder | CallOrder | StopOrder
+
+
+def settle(orders: Sequence[AcceptOrder], accepted: Sequence[Accepted]) -> None:
+    """Answer those who wait in an event loop, with one call into each loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Answer]] = {}
+    for order, answer in zip(orders, accepted, strict=True):
+        by_loop.setdefault(order.loop, []).append((order.future, answer))
+    for loop, answers in by_loop.items():
+        _call(loop, answers)
+
+
+def refuse(order: AcceptOrder, reason: LedgerUnavailable) -> None:
+    """Tell who waits that nothing was written."""
+    _call(order.loop, [(order.future, reason)])
+
+
+def _call(loop: asyncio.AbstractEventLoop, answers: Sequence[_Answer]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(_set_all, answers)
+
+
+def _set_all(answers: Sequence[_Answer]) -> None:
+    for future, answer in answers:
+        if future.done():
+            continue  # the request was cancelled; what it asked for is on disk all the same
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

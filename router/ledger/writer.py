@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -25,15 +25,19 @@ from router.ledger.orders import (
     Order,
     RecordOrder,
     StopOrder,
+    refuse,
+    settle,
 )
 from router.ledger.record import record
 from router.ledger.shapes import Accepted, Claim, Draft, LedgerUnavailable, Tried
 from router.ledger.turns import lock_cases
+from router.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
+    from router.ledger.accept import Written
     from router.ledger.engine import Engine
 
 BATCH = 1024
@@ -47,6 +51,18 @@ LINGER = 0.002
 """Seconds to wait for company when the last commit held more than BUSY orders (under load a
 shared commit saves more than the wait costs), or when what comes first is an attempt to be
 recorded, which nobody waits for. An event that comes alone waits for nothing."""
+
+_log = get_logger()
+
+
+class _Committed(NamedTuple):
+    """A batch that is on disk, and what is to be told of it."""
+
+    batch: Sequence[Order]
+    written: Written
+    freed: set[str]
+    claimed: dict[str, Claim]
+    results: list[Any]
 
 
 class Writer:
@@ -137,8 +153,7 @@ class Writer:
         """
         broken: Exception | None = None
         try:
-            self._commit(batch)
-            return None
+            committed = self._commit(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told
             if self._connection is None or self._engine.is_held(error):
                 broken = error
@@ -147,6 +162,9 @@ class Writer:
                 for order in batch:
                     self._refuse(order, error)
                 return broken
+        else:
+            self._tell_all(committed)
+            return None
         for order in batch:
             if broken is not None:
                 self._refuse(order, broken)
@@ -154,7 +172,7 @@ class Writer:
                 broken = self._write([order])
         return broken
 
-    def _commit(self, batch: Sequence[Order]) -> None:
+    def _commit(self, batch: Sequence[Order]) -> _Committed:
         now, hands, engine = self._now(), self._hands, self._engine
         drafts = [order for order in batch if isinstance(order, AcceptOrder)]
         tried = [order for order in batch if isinstance(order, RecordOrder)]
@@ -198,19 +216,33 @@ class Writer:
             results = [order.function(connection) for order in calls]
             if (written.waiting or freed) and not engine.sqlite:
                 connection.exec_driver_sql("NOTIFY router_deliveries")
+        return _Committed(batch, written, freed, claimed, results)
+
+    def _tell_all(self, committed: _Committed) -> None:
+        """Tell what is on disk; whatever goes wrong here, none of it is written again."""
+        batch, written = committed.batch, committed.written
+        try:
+            self._hand_over(committed)
+        except Exception:  # noqa: BLE001 - it is logged in full; what nobody took is due by its lease
+            _log.exception("not_handed_over", deliveries=len(written.in_hand))
+        settle([order for order in batch if isinstance(order, AcceptOrder)], written.accepted)
+        calls = [order for order in batch if isinstance(order, CallOrder)]
+        for call, result in zip(calls, committed.results, strict=True):
+            call.future.set_result(result)
+
+    def _hand_over(self, committed: _Committed) -> None:
+        hands, written = self._hands, committed.written
         if hands:
             hands.take(written.in_hand)
-            for channel, found in claimed.items():
+            for channel, found in committed.claimed.items():
                 hands.claimed(channel, found)
-            for channel in written.waiting | freed:
+            for channel in written.waiting | committed.freed:
                 hands.wait(channel)
             if written.first_moment is not None:
                 hands.later(written.first_moment)
-        for record_order in tried:
-            record_order.done()
-        for call, result in zip(calls, results, strict=True):
-            call.future.set_result(result)
-        _settle(drafts, written.accepted)
+        for order in committed.batch:
+            if isinstance(order, RecordOrder):
+                order.done()
 
     def _drop_connection(self, error: Exception) -> None:
         if self._connection is not None and isinstance(error, sa.exc.DBAPIError):
@@ -221,7 +253,7 @@ class Writer:
     def _refuse(self, order: Order, error: Exception) -> None:
         reason = LedgerUnavailable(_in_words(error))
         if isinstance(order, AcceptOrder):
-            order.loop.call_soon_threadsafe(_set, order.future, reason)
+            refuse(order, reason)
         elif isinstance(order, RecordOrder):
             self._unrecorded.append(order)
             self._tell("attempt", reason)
@@ -245,29 +277,6 @@ def _cases(drafts: Sequence[AcceptOrder], tried: Sequence[RecordOrder]) -> set[s
 
 def _no_room(_channel: str) -> int:
     return 0
-
-
-def _settle(drafts: Sequence[AcceptOrder], accepted: Sequence[Accepted]) -> None:
-    """Tell those who wait in an event loop, with one call into each loop."""
-    by_loop: dict[Any, list[tuple[asyncio.Future[Accepted], Accepted]]] = {}
-    for order, answer in zip(drafts, accepted, strict=True):
-        by_loop.setdefault(order.loop, []).append((order.future, answer))
-    for loop, pairs in by_loop.items():
-        loop.call_soon_threadsafe(_set_all, pairs)
-
-
-def _set_all(pairs: Sequence[tuple[asyncio.Future[Accepted], Accepted]]) -> None:
-    for future, answer in pairs:
-        _set(future, answer)
-
-
-def _set(future: asyncio.Future[Accepted], answer: Accepted | Exception) -> None:
-    if future.done():
-        return  # the request was cancelled; what it asked for is on disk all the same
-    if isinstance(answer, Exception):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)
 
 
 def _in_words(error: Exception) -> str:

@@ -14,7 +14,16 @@ import pytest
 from far_end import wait_until
 from hands import Clock, Hands
 from router.event import Event, decode
-from router.ledger import Draft, Filters, InHand, Ledger, LedgerError, Tried, open_ledger
+from router.ledger import (
+    Draft,
+    Filters,
+    InHand,
+    Ledger,
+    LedgerError,
+    LedgerUnavailable,
+    Tried,
+    open_ledger,
+)
 from router.ledger.engine import open_engine
 from router.ledger.migrate import HEAD, migrate, version
 from router.message import Message, Outcome
@@ -23,7 +32,7 @@ from router.secret import Secret
 from router.timing import Batch, Planned, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 WORDS = Message(
@@ -444,6 +453,51 @@ def test_what_cannot_be_written_is_refused_alone(
     assert good.deliveries == also_good.deliveries == 1
     assert type(bad).__name__ == "LedgerUnavailable"
     assert clock() == 1_000.0
+
+
+def test_what_is_on_disk_is_not_written_again_when_nobody_can_take_it(
+    database_url: str, clock: Clock
+) -> None:
+    class Full(Hands):
+        def take(self, _in_hand: Sequence[InHand]) -> None:
+            raise RuntimeError("can't start new thread")
+
+    ledger = open_ledger(Secret(database_url), clock)
+    ledger.start(Full(places=10))
+    assert len(accept(ledger, *map(draft, range(3)))) == 3
+    assert len(ledger.events(Filters())) == 3
+    ledger.close()
+
+
+def test_who_is_gone_before_the_answer_does_not_stop_the_writer(
+    tmp_path: Path, clock: Clock
+) -> None:
+    file = tmp_path / "router.db"
+    ledger = open_ledger(Secret(f"sqlite:///{file}"), clock)
+    ledger.start(Hands())
+
+    async def go_at_once() -> None:
+        for case in range(3):
+            ledger.accept(draft(case))
+
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    asyncio.run(go_at_once())
+    other.execute("ROLLBACK")
+    other.close()
+    accept(ledger, draft(4))
+    assert len(ledger.events(Filters())) == 4
+    ledger.close()
+
+
+def test_a_slot_that_cannot_be_looked_at_is_told_in_words(tmp_path: Path, clock: Clock) -> None:
+    file = tmp_path / "router.db"
+    ledger = open_ledger(Secret(f"sqlite:///{file}"), clock)
+    ledger.start(Hands())
+    (tmp_path / "router.db-slot7").mkdir()
+    with pytest.raises(LedgerUnavailable, match="directory"):
+        ledger.take_over()
+    ledger.close()
 
 
 def test_a_database_that_is_held_is_told_soon_to_all_who_wait(
