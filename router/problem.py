@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -81,6 +82,19 @@ def report(problems: Sequence[Problem], files: Mapping[str, str], name: str, ver
     """Write all problems, sorted, and a last line that counts them and says what follows."""
     parts = [show(p, files.get(p.position.file)) for p in in_order(problems)]
     return "\n\n".join([*parts, f"{count(problems)} in {name}; {verdict}"])
+
+
+def in_parts(text: str) -> list[tuple[bool, str]]:
+    """Take apart what `show` or `report` wrote: words, and what quotes the reader's own lines.
+
+    Together the parts are the text; each says whether it is a quotation.
+    """
+    lines = text.splitlines(keepends=True)
+    return [(quotes, "".join(some)) for quotes, some in groupby(lines, _quotes)]
+
+
+def _quotes(line: str) -> bool:
+    return line.startswith(" ") and line.lstrip(" 0123456789").startswith("|")
 
 
 def count(problems: Sequence[Problem]) -> str:

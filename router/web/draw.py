@@ -12,6 +12,7 @@ from router import __version__
 from router.duration import show_duration
 from router.event import TRIGGERS
 from router.ledger import STATES
+from router.problem import in_parts
 from router.render.page import page_renderer
 from router.view import step_in_words
 from router.web import show
@@ -72,6 +73,7 @@ _render = page_renderer(
         "machine": show.machine,
         "many": many,
         "paint": paint,
+        "in_parts": in_parts,
         "query": urlencode,
         "rate": rate_in_words,
         "spans": spans,

@@ -95,6 +95,9 @@ def test_problems_stand_as_check_prints_them_and_lead_to_their_place(
     problem = page.locator(".problem").filter(has_text="unknown channel `kyc-outcom`")
     expect(problem).to_contain_text("did you mean `kyc-outcome`?")
     expect(problem).to_contain_text("^^^^^^^^^^")
+    # Its words wrap, however narrow the window is; only the line that it quotes scrolls.
+    expect(problem.locator(".quoted")).to_have_css("white-space", "pre")
+    assert problem.evaluate("box => box.scrollWidth <= box.clientWidth")
     assert is_accessible(page)
     problem.click()
     text = "const t = document.getElementById('text')"
