@@ -37,6 +37,9 @@ TRIGGERS: Final[dict[str, tuple[str, ...]]] = {
 
 KNOWN_FIELDS: Final = frozenset(COMMON_FIELDS).union(*TRIGGERS.values())
 
+NUMBER_FIELDS: Final = frozenset({"case_id", "case_version", "outcome_instance_id"})
+"""The known fields that hold whole numbers; the others hold texts."""
+
 NULLABLE_FIELDS: Final = frozenset(
     {
         "case_color",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from router.condition import Condition, Field, If
-from router.event import KNOWN_FIELDS, NULLABLE_FIELDS, TRIGGERS
+from router.event import KNOWN_FIELDS, NULLABLE_FIELDS, NUMBER_FIELDS, TRIGGERS
 from router.match import ExpressionError, compile_glob, meets
 from router.problem import Position, Problem, closest, suggest
 from router.render import compile_expression
@@ -133,6 +133,13 @@ class _Fields:
         allowed = [str(value) for value in self._known.get(line.path, ())]
         for value, at in _values(_at(place.tree.data, path), path):
             where = place.tree.value(at)
+            if at in place.tree.misread:
+                continue  # how it is written is told already
+            misfit = _misfit(line.path, value)
+            if misfit is not None:
+                told = f"{place.who}: {misfit}"
+                yield Problem(where, told, ("the two are never equal",), "warning")
+                continue
             like = isinstance(value, str) and has_wildcard(value)
             text = unescaped(value) if isinstance(value, str) and not like else str(value)
             if allowed and not _among(text, allowed, like=like):
@@ -165,6 +172,15 @@ class _Fields:
                 text = f"{place.who}: `if` fails where `{name}` is null: {fault}"
                 note = f"write `{name} is not none and ...`"
                 yield Problem(place.tree.within(path, name), text, (note,), "warning")
+
+
+def _misfit(field: str, value: str | float) -> str | None:
+    """Why a value can never be equal to what atfinity sends in a field: it is of another kind."""
+    if field not in KNOWN_FIELDS:
+        return None
+    kind = {str: "a text", bool: "true or false"}.get(type(value), "a number")
+    holds = "a number" if field in NUMBER_FIELDS else "a text"
+    return None if kind == holds else f"`{field}` holds {holds}, and this is {kind}"
 
 
 def _verb(place: _Place, *, never: bool, line: Field) -> str:

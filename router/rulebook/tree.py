@@ -229,14 +229,17 @@ class _Reader:
             return int(text)
         if _FLOAT.fullmatch(text):
             return float(text)
-        self._trap(text, self._tree.value(path))
+        if self._trap(text, self._tree.value(path)):
+            self._tree.misread.add(path)
         return text
 
-    def _trap(self, text: str, where: Position) -> None:
+    def _trap(self, text: str, where: Position) -> bool:
+        """Whether readers of YAML differ about a word; then it is told."""
         for pattern, why in _TRAPS:
             if pattern.fullmatch(text):
                 self._tree.tell(where, f"`{_clip(text)}` needs quotes: {why}")
-                return
+                return True
+        return False
 
 
 def _position(file: str, node: yaml.Node) -> Position:

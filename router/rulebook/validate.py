@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -175,7 +175,15 @@ def _wrong(tree: Tree, shape: type[BaseModel], path: Path) -> None:
         text = f"each item of `{owner[-1]}` must be a mapping that begins with `name:`"
         tree.tell(tree.value(path), text)
         return
-    tree.tell(tree.value(path), f"`{owner[-1]}`{where} must be {expects}")
+    guess = closest(str(_at(tree.data, path)), _choices(model, str(owner[-1])))
+    notes = [f"did you mean `{guess}`?"] if guess else []
+    tree.tell(tree.value(path), f"`{owner[-1]}`{where} must be {expects}", *notes)
+
+
+def _at(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data[part]
+    return data
 
 
 def _subject(tree: Tree, path: Path, model: type[BaseModel]) -> str:
@@ -183,9 +191,7 @@ def _subject(tree: Tree, path: Path, model: type[BaseModel]) -> str:
     if not path or noun is None:
         return "the file"
     if model in (RuleShape, TestShape):
-        data: Any = tree.data
-        for part in path:
-            data = data[part]
+        data = _at(tree.data, path)
         name = data.get("name") if isinstance(data, dict) else None
         if not isinstance(name, str):
             return f"the {noun} in line {tree.value(path).line}"
@@ -208,6 +214,20 @@ def _expects(model: type[BaseModel], name: str) -> str | None:
         if (field.alias or key) == name and isinstance(field.json_schema_extra, dict):
             return str(field.json_schema_extra["expects"])
     return None
+
+
+def _choices(model: type[BaseModel], name: str) -> list[str]:
+    """The words that a key can have, if only some can."""
+    for key, field in model.model_fields.items():
+        if (field.alias or key) == name:
+            kinds = (field.annotation, *get_args(field.annotation))
+            return [
+                str(word)
+                for kind in kinds
+                if get_origin(kind) is Literal
+                for word in get_args(kind)
+            ]
+    return []
 
 
 def _model(shape: type[BaseModel], path: Path) -> type[BaseModel]:

@@ -154,6 +154,14 @@ class _Rendering:
         self._done: set[tuple[Any, ...]] = set()
 
     def problems(self) -> Iterator[Problem]:
+        """Each fault once, with the first event that shows it: the next may show it just so."""
+        told: set[tuple[Position, str]] = set()
+        for problem in self._found():
+            if (problem.position, problem.text) not in told:
+                told.add((problem.position, problem.text))
+                yield problem
+
+    def _found(self) -> Iterator[Problem]:
         for rule, tree, path in self._draft.rules:
             if rule.name in self._silent:
                 continue
