@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from router.gate import SKEW
 from router.ledger.shapes import LaneRow, Pause
 from router.ledger.tables import WAITS_FIRST, deliveries, lanes
 from router.ledger.turns import in_list
@@ -85,7 +86,7 @@ def resume_lane(connection: sa.Connection, channel: str) -> Pause | None:
 def allowed(rate: Rate, next_at: float, now: float, most: int) -> int:
     """How many messages the rate lets go now, `most` at most."""
     interval = rate.spacing
-    arrival = min(next_at, now + interval * rate.burst)  # a clock that was set back
+    arrival = _arrival(rate, next_at, now)
     number = 0
     while number < most and arrival - (rate.burst - 1) * interval <= now:
         arrival = max(arrival, now) + interval
@@ -96,10 +97,16 @@ def allowed(rate: Rate, next_at: float, now: float, most: int) -> int:
 def spend(connection: sa.Connection, rate: Rate, lane: LaneRow, now: float, number: int) -> float:
     """Write down that so many messages go now; returns the next theoretical arrival time."""
     interval = rate.spacing
-    arrival = max(min(lane.next_at, now + interval * rate.burst), now) + number * interval
+    arrival = max(_arrival(rate, lane.next_at, now), now) + number * interval
     change = lanes.update().where(lanes.c.channel == lane.channel).values(next_at=arrival)
     connection.execute(change)
     return arrival
+
+
+def _arrival(rate: Rate, next_at: float, now: float) -> float:
+    """The theoretical arrival time; that of a rest where it is further off than this rate can
+    bring it: the clock was set back, or the rate was raised."""
+    return next_at if next_at <= now + rate.burst * rate.spacing + SKEW else now
 
 
 def probing(connection: sa.Connection, channel: str, now: float) -> bool:

@@ -541,3 +541,18 @@ def test_the_schema_that_is_wanted_is_the_last_revision(database_url: str) -> No
     migrate(engine)
     assert version(engine) == HEAD
     engine.close()
+
+
+def test_a_rate_holds_nothing_up_once_the_clock_is_set_back(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    hands.pace = Rate(10.0, burst=2)
+    clock.now = 10_000.0
+    accept(ledger, draft(1), draft(2), draft(3))
+    assert len(claim(ledger, hands)) == 2
+    clock.now -= 3600
+    accept(ledger, draft(4), draft(5), draft(6))
+    assert len(claim(ledger, hands)) == 2
+    assert not claim(ledger, hands)
+    clock.now += 11
+    assert len(claim(ledger, hands)) == 1
