@@ -171,6 +171,7 @@ RETRY = Retry(budget=100, first=2, at_most=16)
         pytest.param("ambiguous", 1, None, "pending", 2, id="what may have arrived is tried again"),
         pytest.param("retry", 1, 40, "pending", 40, id="a far end that asks for longer gets it"),
         pytest.param("retry", 1, 90, "pending", 90, id="up to the end of the budget"),
+        pytest.param("retry", 1, 91, "failed", 91, id="the budget counts from when it was due"),
         pytest.param("retry", 1, 500, "failed", 100, id="longer is giving up, not for others"),
     ],
 )
