@@ -75,6 +75,8 @@ class RoutingTable:
         planned: list[Planned] = []
         for rule in speaking:
             planned += self._at_once.get(rule.name) or plan(rule, event)
+        if len(planned) > 1:
+            planned.sort(key=_waits)
         cancels: tuple[str, ...] = ()
         if self._ending is not None:
             ended = self._ending.match(fields)
@@ -181,6 +183,17 @@ class RoutingTable:
         if rule.unmatched is None:
             return True
         return evaluate(rule.unmatched, fields, self._expressions).answer == "match"
+
+
+def _waits(planned: Planned) -> float:
+    """Until when an event's own delivery is held or collected: those that are not stand before it
+    in the line of their case, and so do not wait for hours behind it."""
+    terms = planned.terms
+    if terms is None:
+        return 0.0
+    if terms.digest is not None:
+        return terms.digest.closes
+    return terms.hold_until or 0.0
 
 
 def _fields(event: Event) -> dict[str, Any]:

@@ -105,6 +105,17 @@ AFTER: dict[str, Any] = {"when": ENTERS, "after": 48 * HOUR, "unless": LEAVES}
             id="throttled",
         ),
         pytest.param(
+            [
+                rule("a", digest=Digest(24 * HOUR, None, ALWAYS)),
+                rule("b", hours=Hours(OFFICE)),
+                rule("c", after=HOUR),
+                rule("d"),
+            ],
+            [event(1, 0)],
+            [(0, "c", [1]), (1, "c", [1]), (8, "c", [1]), (24, "c", [1])],
+            id="of one event, what speaks at once does not wait for what is collected or held",
+        ),
+        pytest.param(
             [rule(digest=Digest(HOUR, None, ALWAYS))],
             [event(1, 0), event(2, 0.5, case=2), event(3, 1.5)],
             [(1, "c", [1, 2]), (2.5, "c", [3])],
@@ -214,6 +225,6 @@ def test_more_than_one_message_can_list_goes_as_several() -> None:
 
 def test_what_may_go_at_one_moment_is_decided_before_any_of_it_goes() -> None:
     held = rule("held", hours=Hours(OFFICE))
-    digest = rule("digest", digest=Digest(HOUR, None, ALWAYS))
+    digest = rule("digest", digest=Digest(7 * HOUR, None, ALWAYS))
     told = said(held, digest, events=[event(1, 1), event(2, 1, case=2)])
     assert told == [(8, "c", [1]), (8, "c", [2]), (8, "c", [1, 2])]
