@@ -40,7 +40,7 @@ def test_what_will_be_said_says_unless_what_and_is_cancelled(
     expect(page.get_by_role("status").first).to_contain_text("1 message is not said any more")
     page.locator("#search").fill("KYC-502")
     page.get_by_role("button", name="Filter").click()
-    page.wait_for_url("**q=KYC-502*")
+    page.wait_for_url("**case=KYC-502*")
     page.get_by_role("link", name="Cancel all that fit").click()
     expect(page.locator("h1")).to_have_text("Cancel 2 timers?")
     assert is_accessible(page)
