@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from router.match import Expressions
     from router.route import Routing
     from router.rulebook.build import Built
+    from router.rules import Ruleset
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -52,7 +53,7 @@ def unreached(found: Built) -> list[Problem]:
         for rule in routing.cancels:
             ended.setdefault(rule, []).append(of_event)
     missed: list[Problem] = []
-    for place in _places(found):
+    for place in _places(ruleset):
         events = (ended if place.cancels else reached).get(place.rule, [])
         if place.condition is not None and place.rule not in reached:
             continue  # the rule itself is told
@@ -78,10 +79,11 @@ def _holds(condition: Condition | None, event: dict[str, Any], expressions: Expr
     return condition is None or evaluate(condition, event, expressions).answer == "match"
 
 
-def _places(found: Built) -> Iterator[_Place]:
-    rules = found.ruleset.rules if found.ruleset is not None else ()
-    for file in dict.fromkeys(rule.position.file for rule in rules if rule.position is not None):
-        tree = parse(found.files[file], file)
+def _places(ruleset: Ruleset) -> Iterator[_Place]:
+    files = (rule.position.file for rule in ruleset.rules if rule.position is not None)
+    for file in dict.fromkeys(files):
+        # What is shown has stars for a secret, which are no YAML.
+        tree = parse(ruleset.files[file], file)
         given = tree.data.get("rules") if isinstance(tree.data, dict) else None
         for number, rule in enumerate(given if isinstance(given, list) else []):
             if isinstance(rule, dict) and rule.get("enabled") is not False:

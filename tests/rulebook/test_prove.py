@@ -385,6 +385,21 @@ def test_coverage_names_what_no_test_reaches(events: list[str], missed: list[str
     assert all(text.splitlines()[p.position.line - 1] for p in problems)
 
 
+def test_a_secret_in_the_file_hides_no_rule_from_coverage() -> None:
+    text = HEAD.replace('"${A}"', "a-literal-secret") + RULES
+    found = build(
+        Files("rules.yaml", {"rules.yaml": text}, {}),
+        environment={},
+        read_file=str,
+        inspect_channel=inspect,
+        outbound="capture",
+    )
+    assert found.ruleset is not None
+    missed = [problem.text for problem in unreached(found)]
+    for rule in found.ruleset.rules:
+        assert f"no test reaches rule `{rule.name}`" in missed
+
+
 def shipped() -> Built:
     return build(
         read_files(str(ROOT / "rules.yaml")),
