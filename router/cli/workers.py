@@ -47,7 +47,8 @@ def run_workers(settings: Settings, count: int, run: Callable[[list[socket.socke
         children.discard(child)
         code = os.waitstatus_to_exitcode(status)
         if stopping:
-            worst = worst or abs(code)
+            # One that had not yet begun to listen for it is ended by the signal itself.
+            worst = worst or (0 if code == -signal.SIGTERM else abs(code))
             continue
         if code in {0, 1}:
             # It said why; the others would say the same.

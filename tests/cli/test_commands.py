@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,6 +166,20 @@ def test_several_processes_share_the_work_and_stop_together(tmp_path: Path) -> N
         wait_until(lambda: len(running.deliveries("state=sent")) == 60)
         assert len(far.posted) == 60
         assert running.stop() == 0
+
+
+def test_a_process_that_is_stopped_while_it_starts_is_no_failure() -> None:
+    code = (
+        "import time; from router.cli.workers import run_workers; from router.settings import *;"
+        "raise SystemExit(run_workers(Settings(port=0), 2, lambda _: print('up', flush=True)"
+        " or time.sleep(60)))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == [b"up\n", b"up\n"]
+        time.sleep(0.3)  # until the parent listens for the signal
+        process.terminate()
+        assert process.wait(20) == 0
 
 
 def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
