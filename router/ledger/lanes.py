@@ -98,15 +98,17 @@ def spend(connection: sa.Connection, rate: Rate, lane: LaneRow, now: float, numb
     """Write down that so many messages go now; returns the next theoretical arrival time."""
     interval = rate.spacing
     arrival = max(_arrival(rate, lane.next_at, now), now) + number * interval
-    change = lanes.update().where(lanes.c.channel == lane.channel).values(next_at=arrival)
-    connection.execute(change)
+    if arrival != lane.next_at:
+        change = lanes.update().where(lanes.c.channel == lane.channel).values(next_at=arrival)
+        connection.execute(change)
     return arrival
 
 
 def _arrival(rate: Rate, next_at: float, now: float) -> float:
-    """The theoretical arrival time; that of a rest where it is further off than this rate can
-    bring it: the clock was set back, or the rate was raised."""
-    return next_at if next_at <= now + rate.burst * rate.spacing + SKEW else now
+    """The theoretical arrival time; where it is further off than this rate can bring it (the clock
+    was set back, or the rate was raised), the furthest: how much went just now is not known."""
+    furthest = now + rate.burst * rate.spacing
+    return next_at if next_at <= furthest + SKEW else furthest
 
 
 def probing(connection: sa.Connection, channel: str, now: float) -> bool:

@@ -552,7 +552,8 @@ def test_a_rate_holds_nothing_up_once_the_clock_is_set_back(
     assert len(claim(ledger, hands)) == 2
     clock.now -= 3600
     accept(ledger, draft(4), draft(5), draft(6))
-    assert len(claim(ledger, hands)) == 2
-    assert not claim(ledger, hands)
-    clock.now += 11
-    assert len(claim(ledger, hands)) == 1
+    assert not claim(ledger, hands), "what went just before is not known any more"
+    for _ in range(3):
+        clock.now += 10.5
+        assert len(claim(ledger, hands)) == 1
+        assert not claim(ledger, hands)
