@@ -1,6 +1,7 @@
 """Chores: what a process looks after between two claims.
 
 Dead processes' work, channels that rest too long, mutes that end, what is watched, old history.
+Each has its own time and its own faults: one that fails keeps no other from its turn.
 """
 
 from __future__ import annotations
@@ -8,17 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.access import IDLE, LONGEST
-from router.log import get_logger
+from router.ledger import LedgerUnavailable
+from router.log import Repeated, get_logger
 from router.watch import Watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from router.in_force import Rules
-    from router.ledger import Ledger
+    from router.ledger import Due, Ledger
     from router.metrics import Metrics
 
-LOOK = 1.0
+TAKE_OVER = 3.0
+WATCH = 3.0
+EXPIRE = 3.0
 RARE = 60.0
 BACK = 1.0
 """Seconds that a clock has to be set back for what was due to be looked after."""
@@ -26,6 +30,19 @@ PAUSE = 0.2
 """Seconds between two steps of purging: accepts come first."""
 
 _log = get_logger()
+
+
+class _Chore:
+    """Something to do every so many seconds of a clock that may be set back."""
+
+    def __init__(self, name: str, every: float, do: Callable[[float], None]) -> None:
+        self.name = name
+        self.every = every
+        self.do = do
+        self.done_at = 0.0
+
+    def is_due(self, now: float) -> bool:
+        return not 0 <= now - self.done_at < self.every
 
 
 class Chores:
@@ -37,38 +54,51 @@ class Chores:
         self._ledger = ledger
         self._rules = rules
         self._metrics = metrics
+        self._now = now
         self.watch = Watching(ledger, rules, now)
+        self._faults = Repeated("chore_fault")
         self._last = 0.0
-        self._looked = 0.0
-        self._swept = 0.0
-        self._purged = 0.0
+        self._newest = 0  # the highest delivery id of the last look
+        self._failing: dict[str, float] = {}
         self._after = 0
+        self._purge = _Chore("purge", RARE, self._purge_some)
+        self._chores = (
+            _Chore("take over", TAKE_OVER, self._take_over),
+            _Chore("expire", EXPIRE, self._expire),
+            _Chore("watch", WATCH, self.watch.step),
+            _Chore("forget", RARE, self._forget),
+            self._purge,
+        )
 
-    def step(self, now: float) -> None:
-        """Do what it is time for; raises LedgerUnavailable when the database does not answer."""
+    def note(self, due: Due) -> None:
+        """Keep what the clock's look brought, for what comes next."""
+        self._newest = due.newest
+        self._failing = due.failing
+
+    def step(self) -> None:
+        """Do what it is time for."""
+        now = self._now()
         was, self._last = self._last, now
         if now < was - BACK:
             _log.warning("clock_set_back", seconds=round(was - now, 3))
-            self._ledger.set_back(was)
-        if not 0 <= now - self._looked < LOOK:
-            self._looked = now
-            self._take_over()
-            self._expire(now)
-            self.watch.step(now)
-        if not 0 <= now - self._swept < RARE:
-            self._swept = now
-            self._ledger.forget()
-            self._ledger.people.forget(
-                begun_before=now - LONGEST,
-                idle_before=now - IDLE,
-                deeds_before=now - self._rules.retention,
-            )
-        pause = PAUSE if self._after else min(RARE, self._rules.retention)
-        if not 0 <= now - self._purged < pause:
-            self._purged = now
-            self._purge(now)
+            self._do("set back", lambda _: self._set_back(was), now)
+        for chore in self._chores:
+            if chore.is_due(now):
+                chore.done_at = now
+                self._do(chore.name, chore.do, now)
 
-    def _take_over(self) -> None:
+    def _do(self, name: str, do: Callable[[float], None], now: float) -> None:
+        try:
+            do(now)
+        except Exception as error:  # noqa: BLE001 - told in the log; its next time comes
+            self._faults.note(name, error, expected=isinstance(error, LedgerUnavailable))
+        else:
+            self._faults.over(name)
+
+    def _set_back(self, was: float) -> None:
+        self._ledger.set_back(was, self._newest)
+
+    def _take_over(self, _now: float) -> None:
         released = self._ledger.take_over()
         if released:
             _log.warning("taken_over", deliveries=released)
@@ -78,15 +108,23 @@ class Chores:
         channels = self._rules.current.ruleset.channels
         limits = {
             name: (channels[name].retry.budget, channels[name].fallback)
-            for name, lane in self._ledger.lanes().items()
-            if name in channels and lane.failing_since is not None and lane.pause is None
-            if now - lane.failing_since > channels[name].retry.budget
+            for name, failing_since in self._failing.items()
+            if name in channels and now - failing_since > channels[name].retry.budget
         }
         if limits:
             self._ledger.expire(limits)
 
-    def _purge(self, now: float) -> None:
+    def _forget(self, now: float) -> None:
+        self._ledger.forget()
+        self._ledger.people.forget(
+            begun_before=now - LONGEST,
+            idle_before=now - IDLE,
+            deeds_before=now - self._rules.retention,
+        )
+
+    def _purge_some(self, now: float) -> None:
         purged = self._ledger.purge(now - self._rules.retention, self._after)
         self._after = purged.looked
+        self._purge.every = PAUSE if self._after else min(RARE, self._rules.retention)
         if purged.number:
             _log.debug("purged", events=purged.number)

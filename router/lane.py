@@ -1,42 +1,48 @@
-"""A lane: what is in hand of one channel, and the threads that send it."""
+"""A lane: what is in hand of one channel, and what is known of when to claim more."""
 
 from __future__ import annotations
 
-import threading
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from router.ledger import InHand
+from router.scheduler import Empty
 
 if TYPE_CHECKING:
+    from router.ledger import InHand
     from router.rules import Rate
+    from router.scheduler import Queue, Scheduler
 
 
 class Lane:
-    """One channel: what is in hand of it, and the threads that send it."""
+    """One channel in this process. Its numbers change under `lock`."""
 
-    def __init__(self, channel: str) -> None:
+    def __init__(self, channel: str, scheduler: Scheduler) -> None:
         self.channel = channel
-        self.queue: SimpleQueue[InHand | None] = SimpleQueue()
-        self.lock = threading.Lock()
+        self.queue: Queue[InHand] = scheduler.queue()
+        self.lock = scheduler.lock()
         self.held = 0
-        self.idle = 0
-        self.threads: list[threading.Thread] = []
-        self.more = False  # more is due than was claimed
-        self.rests = False  # it fails, and one delivery at a time probes
-        self.alarm: float | None = None  # when to claim again
+        """Deliveries in hand: claimed, and their attempts not yet on disk."""
+        self.serving = 0
+        """Threads that send for it, or are asked to."""
+        self.more = False
+        """More is due than was claimed."""
+        self.rests = False
+        """It fails, and one delivery at a time probes."""
+        self.alarm: float | None = None
+        """When to claim again (epoch seconds)."""
+        self.idle_until = 0.0
+        """A claim that brought nothing said so: before then (epoch seconds) no other need ask."""
+        self.moved_at = scheduler.monotonic()
+        """When a delivery of it was last begun, ended or claimed (monotonic seconds)."""
         self._arrival = 0.0
 
     def empty(self) -> list[InHand]:
         """Take out what is not yet begun."""
-        taken: list[InHand] = []
+        waiting: list[InHand] = []
         while True:
             try:
-                held = self.queue.get_nowait()
+                waiting.append(self.queue.get_nowait())
             except Empty:
-                return taken
-            if held is not None:
-                taken.append(held)
+                return waiting
 
     def spacing(self, rate: Rate | None, now: float) -> float:
         """Seconds until the next send may begin, which is then counted as begun.

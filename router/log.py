@@ -1,12 +1,15 @@
 """Logs: one line per event and one per attempt, as JSON or for a terminal.
 
 Channel names, never URLs or secrets; case ids, never case names.
+Whoever logs never waits for whoever reads: lines are written by a thread of their own
+(log_writer.py).
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +18,7 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
+    from router.log_writer import LogWriter
     from router.settings import Settings
 
 Logger = structlog.typing.FilteringBoundLogger
@@ -26,8 +30,8 @@ def get_logger() -> Logger:
     return logger
 
 
-def set_up_logs(settings: Settings, scrub: Callable[[str], str]) -> None:
-    """Write all logs, ours and the libraries', to stdout; `scrub` takes the secrets out."""
+def set_up_logs(settings: Settings, scrub: Callable[[str], str], writer: LogWriter) -> None:
+    """Give all logs, ours and the libraries', to `writer`; `scrub` takes the secrets out."""
     as_json = (settings.log_format or ("console" if sys.stdout.isatty() else "json")) == "json"
     level = getattr(logging, settings.log_level.upper())
     shared: list[structlog.typing.Processor] = [
@@ -47,7 +51,7 @@ def set_up_logs(settings: Settings, scrub: Callable[[str], str]) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = _Handler(writer)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -63,6 +67,54 @@ def set_up_logs(settings: Settings, scrub: Callable[[str], str]) -> None:
     root.setLevel(level)
     for name in ("alembic", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Handler(logging.Handler):
+    """Gives formatted lines to the writer."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._writer.write(self.format(record))
+        except Exception:  # noqa: BLE001 - logging's own way: a line that cannot be made is told
+            self.handleError(record)
+
+
+class Repeated:
+    """Tells a fault that comes again and again: at first, then once a minute with a count, and
+    when it is over."""
+
+    EVERY = 60.0
+
+    def __init__(self, event: str) -> None:
+        self._event = event
+        self._faults: dict[str, tuple[float, int]] = {}  # name -> when it was last logged, times
+
+    def note(self, name: str, error: BaseException, *, expected: bool) -> None:
+        """Log a fault of `name`; what was not expected comes with its traceback."""
+        moment = time.monotonic()
+        logged_at, times = self._faults.get(name, (moment - self.EVERY, 0))
+        times += 1
+        if moment - logged_at >= self.EVERY:
+            logged_at = moment
+            line = get_logger().bind(what=name, times=times, reason=_one_line(error))
+            if expected:
+                line.error("ledger_unavailable")
+            else:
+                line.error(self._event, exc_info=error)
+        self._faults[name] = (logged_at, times)
+
+    def over(self, name: str) -> None:
+        """It went well this time."""
+        if self._faults and (fault := self._faults.pop(name, None)) is not None:
+            get_logger().warning(f"{self._event}_over", what=name, times=fault[1])
+
+
+def _one_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
 def _as_json(line: Any, **_: Any) -> str:

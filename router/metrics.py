@@ -94,6 +94,23 @@ class Metrics:
             ("channel",),
             registry=registry,
         )
+        self.oldest_due = Gauge(
+            "router_oldest_due_seconds",
+            "For how long the oldest delivery has been due on a channel that neither rests nor is"
+            " paused",
+            registry=registry,
+        )
+        self.thread_restarts = Counter(
+            "router_thread_restarts_total",
+            "Threads that ended and were started again",
+            ("thread",),
+            registry=registry,
+        )
+        self.log_lines_dropped = Counter(
+            "router_log_lines_dropped_total",
+            "Lines of the log that nobody read in time",
+            registry=registry,
+        )
         self.reload_successful = Gauge(
             "router_config_last_reload_successful",
             "1 if the rules on disk are the rules in force",

@@ -1,4 +1,8 @@
-"""The service: one process that receives, routes and sends, from start to stop."""
+"""The service: one process that receives, routes and sends, from start to stop.
+
+Its threads are the writer, the worker's clock, the senders, the one that looks at the rules, and
+the supervisor that keeps them alive; the event loop and the supervisor watch each other.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import contextlib
 import os
 import signal
 import socket
+import time
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -20,6 +25,9 @@ from router.in_force import Loaded, Rules
 from router.ledger import LedgerUnavailable, Process, open_ledger
 from router.log import get_logger
 from router.metrics import Metrics
+from router.rules_watch import RulesWatch
+from router.scheduler import THREADS
+from router.supervisor import Supervisor
 from router.worker import Worker
 
 if TYPE_CHECKING:
@@ -28,13 +36,21 @@ if TYPE_CHECKING:
     from router.identity import Deed, Identity
     from router.secret import Redactor
     from router.settings import Settings
+    from router.supervisor import Beat
 
 Role = Literal["all", "receive", "deliver"]
 
-LOOK = 1.0
-"""Seconds between two looks at the rules on disk; a change must be seen twice alike."""
-DEAD = 15.0
-"""Seconds without a beat of the worker after which the process is not ready."""
+RULES = "rules-watch"
+RULES_SILENCE = 120.0
+"""Seconds within which the rules on disk are read, checked and tested."""
+LOOP_SILENCE = 20.0
+"""Seconds that the event loop may be at one thing."""
+TICK = 0.5
+"""Seconds between two signs of life of the event loop."""
+GAVE_UP = 70
+"""The exit status of a process that could not be mended from within: start another."""
+LAST = 10.0
+"""Seconds, beside the time to drain, after which a process that gave up ends whatever it is at."""
 
 _log = get_logger()
 
@@ -76,7 +92,11 @@ class Service:
         self.redactor = redactor
         self.access = Access(settings, self.ledger.people, now, self.audit)
         self.worker = Worker(self.ledger, self.rules, self.metrics, now)
+        self.supervisor = Supervisor(THREADS, self._give_up, self._note_restart)
         self.stopping = False
+        self._rules_watch = RulesWatch(self.rules, self._reload)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: _Server | None = None
 
     async def receive(self, body: bytes, source: str) -> Receipt:
         """Accept a posted body of a source; raises LedgerUnavailable if it is not on disk."""
@@ -90,11 +110,14 @@ class Service:
 
     async def reload(self) -> Loaded:
         """Read the rules again, and put them in force if they are sound."""
-        loaded = await asyncio.to_thread(self.rules.load)
+        return await asyncio.to_thread(self._reload)
+
+    def _reload(self) -> Loaded:
+        loaded = self.rules.load()
         self._tell(loaded)
         if loaded.outcome == "changed":
-            await asyncio.to_thread(self._end_removed)
-            await asyncio.to_thread(self._present)
+            self._end_removed()
+            self._present()
             self.worker.wake()
         return loaded
 
@@ -112,11 +135,11 @@ class Service:
 
     async def readiness(self) -> Readiness:
         """Say why this process should not be sent work."""
-        reasons = []
+        reasons = list(self.supervisor.faults())
         if self.stopping:
             reasons.append("it is stopping")
-        if self.role != "receive" and self.now() - self.worker.beat > DEAD:
-            reasons.append("its worker has not moved for a while")
+        if self.role != "receive":
+            reasons.extend(self.worker.clock.silent)
         try:
             await asyncio.wait_for(asyncio.to_thread(self.ledger.check_writable), 5.0)
         except LedgerUnavailable as error:
@@ -127,24 +150,35 @@ class Service:
 
     def start(self) -> None:
         """Begin to write, claim and send."""
-        self.ledger.start(None if self.role == "receive" else self.worker)
+        self.ledger.start(None if self.role == "receive" else self.worker, self.supervisor)
         self._tell(self.rules.last)
         self._end_removed()
         self._present()
         if self.role != "receive":
-            self.worker.start()
+            self.worker.start(self.supervisor)
+        self.supervisor.keep(RULES, self._rules_watch.run, silence=RULES_SILENCE)
+        self.supervisor.ensure()
 
     def close(self) -> None:
         """Stop sending within the time for it, then let go of everything."""
         self.stopping = True
-        left = 0 if self.role == "receive" else self.worker.stop(self.settings.drain)
+        self._rules_watch.stop()
+        self.supervisor.release(RULES)
+        left = (
+            0 if self.role == "receive" else self.worker.stop(self.supervisor, self.settings.drain)
+        )
         if left:
             _log.warning("stopped_while_sending", deliveries=left)
-        self.ledger.close()
+        if not self.ledger.close():
+            _log.error("stopped_while_writing")
         self.rules.current.gateway.close()
+        self.supervisor.stop()
 
-    async def serve(self, app: Any, sockets: Sequence[socket.socket] | None = None) -> None:
-        """Serve until SIGTERM or SIGINT: then not ready, stop claiming, finish, and return."""
+    async def serve(self, app: Any, sockets: Sequence[socket.socket] | None = None) -> int:
+        """Serve until SIGTERM or SIGINT: then not ready, stop claiming, finish, and return.
+
+        Returns the exit status: 0, or GAVE_UP if the process could not be mended from within.
+        """
         proxies = list(self.settings.trusted_proxies)
         config = uvicorn.Config(
             _behind(proxies, app) if proxies else app,
@@ -161,34 +195,53 @@ class Service:
             timeout_graceful_shutdown=max(1, round(self.settings.drain)),
             backlog=2048,
         )
-        server = _Server(config)
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._stop, server)
-        loop.add_signal_handler(signal.SIGINT, self._stop, server)
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self.reload()))
+        self._server = server = _Server(config)
+        self._loop = loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        loop.add_signal_handler(signal.SIGINT, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._rules_watch.ask)
         self.start()
+        beat = self.supervisor.watch("event-loop", silence=LOOP_SILENCE)
+        ticking = loop.create_task(self._tick(beat))
         try:
-            async with asyncio.TaskGroup() as group:
-                watching = group.create_task(self._watch_rules())
-                await server.serve(sockets=list(sockets) if sockets else None)
-                watching.cancel()
+            await server.serve(sockets=list(sockets) if sockets else None)
         finally:
+            wanted = self.stopping
+            ticking.cancel()
+            self.supervisor.release("event-loop")
             await asyncio.to_thread(self.close)
+        if self.supervisor.lost is not None or not wanted:
+            _log.critical("ended", reason=self.supervisor.lost or "the server ended by itself")
+            return GAVE_UP
         _log.info("stopped")
+        return 0
 
-    def _stop(self, server: _Server) -> None:
+    def _stop(self) -> None:
         _log.info("stopping")
         self.stopping = True
-        server.should_exit = True
+        if self._server is not None:
+            self._server.should_exit = True
 
-    async def _watch_rules(self) -> None:
+    def _give_up(self, _reason: str) -> None:
+        """End the process in order, or, if that takes too long, at once: in the supervisor's
+        thread, which has nothing else to do any more."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._stop)
+        time.sleep(self.settings.drain + LAST)
+        os._exit(GAVE_UP)
+
+    def _note_restart(self, name: str) -> None:
+        self.metrics.thread_restarts.labels(name).inc()
+
+    async def _tick(self, beat: Beat) -> None:
+        """Give signs of life, look after the supervisor, and let nobody wait who waits too long."""
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(LOOK)
-            if not await asyncio.to_thread(self.rules.changed_on_disk):
-                continue
-            # An editor may be in the middle of writing: what is seen twice is whole.
-            await asyncio.sleep(LOOK)
-            await self.reload()
+            beat()
+            self.supervisor.ensure()
+            self.ledger.refuse_late(loop)
+            await asyncio.sleep(TICK)
 
     def _present(self) -> None:
         """Tell the other processes who this is, and by which rules it goes."""

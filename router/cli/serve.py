@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 import click
 
@@ -51,15 +51,17 @@ def command(role: str, workers: int) -> None:
     run(settings, cast("Role", role))
 
 
-def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None = None) -> None:
-    """Serve in this process; ends the process in words if it cannot start."""
+def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None = None) -> NoReturn:
+    """Serve in this process, and end it: in words with 1 if it cannot start, with 0 if it was
+    told to stop, with GAVE_UP if another one should be started."""
     import uvloop  # noqa: PLC0415 - not for `--help`
 
     from router.in_force import NoRules  # noqa: PLC0415
-    from router.ledger import LedgerError  # noqa: PLC0415
-    from router.log import set_up_logs  # noqa: PLC0415
+    from router.ledger import LedgerError, LedgerUnavailable  # noqa: PLC0415
+    from router.log import get_logger, set_up_logs  # noqa: PLC0415
+    from router.log_writer import LogWriter  # noqa: PLC0415
     from router.secret import Redactor  # noqa: PLC0415
-    from router.service import Service  # noqa: PLC0415
+    from router.service import GAVE_UP, Service  # noqa: PLC0415
     from router.web.app import create_app  # noqa: PLC0415
 
     # The writer and the senders wait for short moments only: with the usual 5 ms a busy event
@@ -67,10 +69,23 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     sys.setswitchinterval(0.0005)
     sockets = sockets or [listen(settings)]
     redactor = Redactor(settings.secrets())
-    set_up_logs(settings, redactor.scrub)
+    log = LogWriter(sys.stdout.fileno())
+    set_up_logs(settings, redactor.scrub, log)
     try:
         service = Service(settings, os.environ, read_text, time.time, redactor, role)
     except (NoRules, LedgerError) as error:
+        log.flush()
         fail(redactor.scrub(str(error)))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(service.serve(create_app(service), sockets))
+    log.on_drop = service.metrics.log_lines_dropped.inc
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    try:
+        status = runner.run(service.serve(create_app(service), sockets))
+    except (LedgerError, LedgerUnavailable) as error:
+        log.flush()
+        fail(redactor.scrub(f"the database cannot be used: {error}"))
+    except Exception:  # noqa: BLE001 - it ends in full words, and another may be started
+        get_logger().exception("service_fault")
+        status = GAVE_UP
+    log.flush()
+    # A thread that never comes back (a name server, a plugin) must not keep the process.
+    os._exit(status)

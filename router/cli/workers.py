@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+import traceback
 from typing import TYPE_CHECKING
 
 import click
@@ -17,59 +18,97 @@ if TYPE_CHECKING:
 
     from router.settings import Settings
 
+PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
+"""Seconds before another process is started, longer each time when the last one ended young."""
+YOUNG = 10.0
+"""Seconds that a process has to live to show that settings, rules and database are as they should
+be. If none ever has and one says that it cannot start, the others would say the same."""
+CANNOT_START = 1
+GAVE_UP = 70
+"""The exit status of a process that an exception ended, as of one that gave itself up."""
+
 
 def run_workers(settings: Settings, count: int, run: Callable[[list[socket.socket]], None]) -> int:
-    """Start `count` processes, start another when one dies, stop all on SIGTERM.
+    """Start `count` processes, start another when one ends, stop all on SIGTERM.
 
-    Returns the exit status: 0 when all stopped as told.
+    Returns the exit status: 0 when all stopped as asked.
     """
     listening = listen(settings)
-    children: set[int] = set()
-    stopping: list[int] = []
+    return _Workers(count, lambda: _fork(run, listening)).run()
 
-    def stop(number: int, _frame: object) -> None:
-        stopping.append(number)
-        for child in children:
-            os.kill(child, signal.SIGTERM)
 
-    def pass_on(number: int, _frame: object) -> None:
-        for child in children:
+class _Workers:
+    """The processes: when each began, by its number."""
+
+    def __init__(self, count: int, fork: Callable[[], int]) -> None:
+        self._count = count
+        self._fork = fork
+        self._began: dict[int, float] = {}
+        self._stopping = False
+        self._proven = False
+        self._young = 0
+
+    def run(self) -> int:
+        for _ in range(self._count):
+            self._start()
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGHUP, self._pass_on)
+        worst = 0
+        while self._began:
+            child, status = os.wait()
+            began = self._began.pop(child, None)
+            if began is None:
+                continue
+            code = os.waitstatus_to_exitcode(status)
+            if self._stopping:
+                # One that had not yet begun to listen for it is ended by the signal itself.
+                worst = worst or (0 if code == -signal.SIGTERM else abs(code))
+            elif not self._goes_on(code, time.monotonic() - began):
+                self._stop(signal.SIGTERM, None)
+                worst = CANNOT_START
+            else:
+                self._start_another(child, code)
+        return worst
+
+    def _goes_on(self, code: int, lived: float) -> bool:
+        """Whether another process is worth starting after one that ended so."""
+        self._proven = self._proven or lived >= YOUNG
+        self._young = 0 if lived >= YOUNG else self._young + 1
+        return self._proven or code != CANNOT_START
+
+    def _start_another(self, child: int, code: int) -> None:
+        pause = PAUSES[min(self._young, len(PAUSES)) - 1] if self._young else PAUSES[0]
+        click.echo(f"process {child} ended ({code}); starting another in {pause:g} s", err=True)
+        end = time.monotonic() + pause
+        while not self._stopping and time.monotonic() < end:
+            time.sleep(0.05)
+        if not self._stopping:
+            self._start()
+
+    def _start(self) -> None:
+        self._began[self._fork()] = time.monotonic()
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+        self._pass_on(signal.SIGTERM, None)
+
+    def _pass_on(self, number: int, _frame: object) -> None:
+        for child in list(self._began):
             os.kill(child, number)
-
-    for _ in range(count):
-        children.add(_fork(run, listening))
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGHUP, pass_on)
-    worst = 0
-    while children:
-        child, status = os.wait()
-        children.discard(child)
-        code = os.waitstatus_to_exitcode(status)
-        if stopping:
-            # One that had not yet begun to listen for it is ended by the signal itself.
-            worst = worst or (0 if code == -signal.SIGTERM else abs(code))
-            continue
-        if code in {0, 1}:
-            # It said why; the others would say the same.
-            stop(signal.SIGTERM, None)
-            worst = 1
-            continue
-        click.echo(f"process {child} ended ({code}); starting another", err=True)
-        time.sleep(0.5)
-        children.add(_fork(run, listening))
-    return worst
 
 
 def _fork(run: Callable[[list[socket.socket]], None], listening: socket.socket) -> int:
     child = os.fork()
     if child:
         return child
-    code = 1
+    code = GAVE_UP
     try:
         run([listening])
         code = 0
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
+        code = end.code if isinstance(end.code, int) else CANNOT_START
+    except BaseException:  # noqa: BLE001 - this process has nobody else to say it
+        traceback.print_exc()
     finally:
         os._exit(code)

@@ -1,6 +1,7 @@
 """The ledger: events, rulesets, deliveries, attempts. The only SQL."""
 
 from router.ledger.backtests import Run
+from router.ledger.due import Due
 from router.ledger.engine import LedgerError, begun
 from router.ledger.facts import Database, Process
 from router.ledger.ledger import Ledger
@@ -49,6 +50,7 @@ __all__ = [
     "Database",
     "DeliveryRow",
     "Draft",
+    "Due",
     "EventRow",
     "Filters",
     "Fired",

@@ -134,6 +134,10 @@ class Engine:
         """Whether SQLite could not write at all: held by another process, or no place left."""
         return self.sqlite and isinstance(error, sa.exc.OperationalError)
 
+    def is_to_be_repeated(self, error: sa.exc.DBAPIError) -> bool:
+        """Whether the database gave a transaction up so that another could go on (PostgreSQL)."""
+        return getattr(error.orig, "sqlstate", None) in ("40P01", "40001")
+
     def _update_sql(
         self, table: sa.Table, assign: Mapping[str, str], columns: Sequence[str], where: str
     ) -> str:

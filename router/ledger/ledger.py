@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -15,6 +13,7 @@ from router.ledger.accept import note_checked
 from router.ledger.backtests import Backtests
 from router.ledger.cancel import cancel
 from router.ledger.desk import Desk
+from router.ledger.due import Due, find_due
 from router.ledger.engine import Engine, first_line, in_words
 from router.ledger.glance import Glance
 from router.ledger.history import History
@@ -29,8 +28,11 @@ from router.ledger.rulesets import keep_ruleset
 from router.ledger.shapes import LedgerUnavailable
 from router.ledger.slots import Slots
 from router.ledger.writer import Writer
+from router.scheduler import THREADS, Reply
+from router.supervisor import Supervisor
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     import sqlalchemy as sa
@@ -52,9 +54,18 @@ if TYPE_CHECKING:
         Resent,
         Tried,
     )
+    from router.scheduler import Scheduler
     from router.timing import Gone, Planned, Terms
 
 T = TypeVar("T")
+
+WRITER = "ledger-writer"
+WRITER_SILENCE = 40.0
+"""Seconds within which the writer comes round: each of its statements is bounded."""
+ANSWERED_WITHIN = 15.0
+"""Seconds after which who waits for the writer is told that the database does not answer."""
+CLOSED_WITHIN = 15.0
+"""Seconds that closing waits for what is queued to be written."""
 
 
 class Ledger:
@@ -64,37 +75,57 @@ class Ledger:
     transaction of its own (as the commands do it).
     """
 
-    def __init__(self, engine: Engine, now: Callable[[], float]) -> None:
+    def __init__(
+        self, engine: Engine, now: Callable[[], float], scheduler: Scheduler = THREADS
+    ) -> None:
         self._engine = engine
         self._now = now
+        self._scheduler = scheduler
         self._writer: Writer | None = None
         self._slots: Slots | None = None
+        self._supervisor: Supervisor | None = None
         self.people = People(engine, now, self._call, self._read)
         self.history = History(engine)
         self.glance = Glance(self._read, now)
         self.desk = Desk(engine, now, self._call, self._read)
         self.backtests = Backtests(now, self._call, self._read)
 
-    def start(self, hands: Hands | None = None) -> None:
-        """Take a slot, make due what its last holder had in hand, and start the writer."""
+    def start(self, hands: Hands | None = None, supervisor: Supervisor | None = None) -> None:
+        """Take a slot, make due what its last holder had in hand, and start the writer.
+
+        Its thread is kept alive by `supervisor`; without one, by nobody.
+        """
         self._slots = Slots(self._engine)
         with self._engine.reading.connect() as connection:
             sql = "SELECT value FROM meta WHERE key = 'uid'"
             uid = str(connection.exec_driver_sql(sql).scalar_one())
-        self._writer = Writer(self._engine, slot=self._slots.mine, uid=uid, now=self._now)
-        self._writer.attach(hands)
         slot = self._slots.mine
+        self._writer = Writer(
+            self._engine, slot=slot, uid=uid, now=self._now, scheduler=self._scheduler
+        )
+        self._writer.attach(hands)
+        self._supervisor = supervisor or Supervisor(self._scheduler)
+        self._supervisor.keep(WRITER, self._writer.run, silence=WRITER_SILENCE)
         self._call(lambda connection: release(connection, slot, self._now()))
 
-    def close(self) -> None:
-        """Write what is queued, then let go of the database."""
-        if self._writer is not None:
+    def close(self) -> bool:
+        """Write what is queued, then let go of the database; answers whether all was written."""
+        written = True
+        if self._writer is not None and self._supervisor is not None:
+            self._supervisor.release(WRITER)
             self._writer.stop()
+            written = self._supervisor.join(WRITER, CLOSED_WITHIN)
             self._writer = None
         if self._slots is not None:
             self._slots.close()
             self._slots = None
         self._engine.close()
+        return written
+
+    def refuse_late(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell who has waited too long for an event to be written; call it in that loop."""
+        if self._writer is not None:
+            self._writer.refuse_late(loop)
 
     # --- writing ---
 
@@ -126,9 +157,13 @@ class Ledger:
             lambda c: timers.fire(c, self._engine, terms_of, slot=self.slot, now=self._now())
         )
 
-    def set_back(self, was: float) -> int:
-        """What was due by a clock that was set back since is due still; returns how many."""
-        return self._call(lambda c: timers.set_back(c, was, self._now()))
+    def set_back(self, was: float, newest: int) -> int:
+        """What was due by a clock that was set back since is due still; returns how many.
+
+        `newest` is the highest delivery id that was known by then: what is younger was written by
+        the clock as it is now.
+        """
+        return self._call(lambda c: timers.set_back(c, was, newest, self._now()))
 
     def expire(self, limits: Mapping[str, tuple[float, str | None]]) -> set[str]:
         """Fail what waited too long for channels that rest; returns the channels told instead.
@@ -260,6 +295,10 @@ class Ledger:
     def lanes(self) -> dict[str, LaneRow]:
         return self._read(list_lanes)
 
+    def due(self, now: float) -> Due:
+        """What is due by now, and what else a process needs to know each second."""
+        return self._read(lambda c: find_due(c, self._engine, now))
+
     def pending(self) -> dict[str, int]:
         return self._read(read.count_pending)
 
@@ -283,9 +322,12 @@ class Ledger:
         if self._writer is None:
             with in_words(), self._engine.writing.begin() as connection:
                 return function(connection)
-        future: Future[T] = Future()
-        self._writer.call(function, future)
-        return future.result()
+        reply: Reply[T] = Reply(self._scheduler)
+        self._writer.call(function, reply)
+        try:
+            return reply.wait(ANSWERED_WITHIN)
+        except TimeoutError:
+            raise LedgerUnavailable("the database does not answer") from None
 
     def _read(self, function: Callable[[sa.Connection], T]) -> T:
         with in_words(), self._engine.reading.connect() as connection:

@@ -10,11 +10,11 @@ from router.ledger.shapes import Accepted, Claim, Draft, InHand, LedgerUnavailab
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
 
     import sqlalchemy as sa
 
     from router.rules import Rate
+    from router.scheduler import Reply
 
 _Answer = tuple["asyncio.Future[Accepted]", "Accepted | LedgerUnavailable"]
 
@@ -47,43 +47,64 @@ class Hands(Protocol):
         """Something could not be written; it is kept, and will be tried again."""
 
 
-class AcceptOrder:
-    __slots__ = ("draft", "future", "loop")
+class Order:
+    """Something for the writer to do; `finished` once who gave it knows what became of it."""
+
+    __slots__ = ("finished",)
+
+    def __init__(self) -> None:
+        self.finished = False
+
+
+class AcceptOrder(Order):
+    """A draft, and the future of the event loop that waits for it since `at` (the loop's time)."""
+
+    __slots__ = ("at", "draft", "future", "loop")
 
     def __init__(self, draft: Draft) -> None:
+        super().__init__()
         self.draft = draft
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Accepted] = self.loop.create_future()
+        self.at = self.loop.time()
 
 
-class ClaimOrder:
+class ClaimOrder(Order):
+    """A channel of which to take in hand what is due."""
+
     __slots__ = ("channel",)
 
     def __init__(self, channel: str) -> None:
+        super().__init__()
         self.channel = channel
 
 
-class RecordOrder:
+class RecordOrder(Order):
+    """An attempt to write down; `done` is called once it is on disk."""
+
     __slots__ = ("done", "tried")
 
     def __init__(self, tried: Tried, done: Callable[[], None]) -> None:
+        super().__init__()
         self.tried = tried
         self.done = done
 
 
-class CallOrder:
-    __slots__ = ("function", "future")
+class CallOrder(Order):
+    """A function to run inside a transaction, and who waits for what it returns."""
 
-    def __init__(self, function: Callable[[sa.Connection], Any], future: Future[Any]) -> None:
+    __slots__ = ("function", "reply")
+
+    def __init__(self, function: Callable[[sa.Connection], Any], reply: Reply[Any]) -> None:
+        super().__init__()
         self.function = function
-        self.future = future
+        self.reply = reply
 
 
-class StopOrder:
-    pass
+class StopOrder(Order):
+    """Nothing comes after it."""
 
-
-Order = AcceptOrder | ClaimOrder | RecordOrder | CallOrder | StopOrder
+    __slots__ = ()
 
 
 def settle(orders: Sequence[AcceptOrder], accepted: Sequence[Accepted]) -> None:

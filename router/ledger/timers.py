@@ -147,10 +147,14 @@ def expire(
     return queue(connection, engine, told)
 
 
-def set_back(connection: sa.Connection, was: float, now: float) -> int:
-    """Make due again what was due by the clock before it was set back; returns how many."""
+def set_back(connection: sa.Connection, was: float, newest: int, now: float) -> int:
+    """Make due again what was due by the clock before it was set back; returns how many.
+
+    What is younger than `newest` (a delivery's id) was written by the clock as it is now.
+    """
     waits = (
         PENDING,
+        deliveries.c.id <= newest,
         deliveries.c.owner.is_(None),
         deliveries.c.due_at > now,
         deliveries.c.due_at <= was,

@@ -6,17 +6,13 @@ fails, each part of it is tried alone, so that only the one at fault is refused.
 
 from __future__ import annotations
 
-import asyncio
-import threading
-import time
 from collections import deque
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from router.ledger.accept import accept
-from router.ledger.claim import claim
+from router.ledger.batch import Batch, Committed, commit
 from router.ledger.orders import (
     AcceptOrder,
     CallOrder,
@@ -28,58 +24,69 @@ from router.ledger.orders import (
     refuse,
     settle,
 )
-from router.ledger.record import record
 from router.ledger.shapes import Accepted, Claim, Draft, LedgerUnavailable, Tried
-from router.ledger.turns import lock_cases
 from router.log import get_logger
+from router.scheduler import Empty
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
 
-    from router.ledger.accept import Written
     from router.ledger.engine import Engine
+    from router.scheduler import Queue, Reply, Scheduler
+    from router.supervisor import Beat
 
 BATCH = 1024
 QUEUE = 20_000
+ROUND = 1.0
+"""Seconds after which the writer comes round also where there is nothing to write."""
 RETRY_AFTER = 1.0
 PATIENCE = 5.0
 """Seconds to wait for a database that another process holds: whoever posts an event is told to
 come again before giving up on its own."""
+ACCEPTED_WITHIN = 8.0
+"""Seconds after which whoever posts an event is told to come again, whatever the writer is at."""
 BUSY = 4
 LINGER = 0.002
 """Seconds to wait for company when the last commit held more than BUSY orders (under load a
 shared commit saves more than the wait costs), or when what comes first is an attempt to be
 recorded, which nobody waits for. An event that comes alone waits for nothing."""
+TRIES = 3
+"""How often a batch is written that the database itself asks to write again (a deadlock)."""
 
 _log = get_logger()
 
 
-class _Committed(NamedTuple):
-    """A batch that is on disk, and what is to be told of it."""
-
-    batch: Sequence[Order]
-    written: Written
-    freed: set[str]
-    claimed: dict[str, Claim]
-    results: list[Any]
-
-
 class Writer:
-    """A thread that writes what it is given, in the order it is given it."""
+    """Writes what it is given, in the order it is given it. `run` is its thread.
 
-    def __init__(self, engine: Engine, *, slot: int, uid: str, now: Callable[[], float]) -> None:
+    The thread may end at any moment and `run` be called again in another one: what was queued is
+    still there, and what it had begun is refused.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        slot: int,
+        uid: str,
+        now: Callable[[], float],
+        scheduler: Scheduler,
+    ) -> None:
         self._engine = engine
         self._slot = slot
         self._uid = uid
         self._now = now
+        self._scheduler = scheduler
         self._hands: Hands | None = None
-        self._queue: SimpleQueue[Order] = SimpleQueue()
+        self._queue: Queue[Order] = scheduler.queue()
         self._unrecorded: deque[RecordOrder] = deque()
+        self._record_at = 0.0  # monotonic: when to try again to record
+        self._waiting: deque[AcceptOrder] = deque()  # only touched in the event loop's thread
+        self._begun: list[Order] = []
+        self._steps: deque[Callable[[], None]] = deque()
         self._connection: sa.Connection | None = None
         self._last = 0
-        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
-        self._thread.start()
 
     def attach(self, hands: Hands | None) -> None:
         self._hands = hands
@@ -93,8 +100,23 @@ class Writer:
         if self._queue.qsize() > QUEUE:
             raise LedgerUnavailable("more events arrive than can be written down")
         order = AcceptOrder(draft)
+        while self._waiting and self._waiting[0].future.done():
+            self._waiting.popleft()
+        self._waiting.append(order)
         self._queue.put(order)
         return order.future
+
+    def refuse_late(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell who has waited ACCEPTED_WITHIN seconds that nothing was written; call it in `loop`.
+
+        What is already being written may still come to disk: then it is there twice, once the
+        sender has sent it again.
+        """
+        late = loop.time() - ACCEPTED_WITHIN
+        while self._waiting and (self._waiting[0].future.done() or self._waiting[0].at < late):
+            order = self._waiting.popleft()
+            if not order.future.done():
+                order.future.set_exception(LedgerUnavailable("the database does not answer"))
 
     def claim(self, channel: str) -> None:
         """Queue a claim; what it brings goes to the hands."""
@@ -107,46 +129,61 @@ class Writer:
         """
         self._queue.put(RecordOrder(tried, done))
 
-    def call(self, function: Callable[[sa.Connection], Any], future: Future[Any]) -> None:
+    def call(self, function: Callable[[sa.Connection], Any], reply: Reply[Any]) -> None:
         """Queue a function that runs inside a transaction."""
-        self._queue.put(CallOrder(function, future))
+        self._queue.put(CallOrder(function, reply))
 
     def stop(self) -> None:
-        """Write what is queued, then end."""
+        """Have it write what is queued, then end."""
         self._queue.put(StopOrder())
-        self._thread.join()
 
-    def _run(self) -> None:
-        stopping = False
+    def run(self, beat: Beat) -> None:
+        """Write until it is stopped."""
+        stopping = self._pick_up()
         while not stopping:
-            batch = self._take()
+            beat()
+            batch = self._begun = self._take()
             stopping = any(isinstance(order, StopOrder) for order in batch)
             # What is called has a transaction of its own: it may lock what it likes.
             for order in batch:
-                if isinstance(order, CallOrder):
-                    self._write([order])
+                if isinstance(order, CallOrder) and not order.reply.abandoned:
+                    beat()
+                    self._write([order], beat)
             batch = [order for order in batch if not isinstance(order, StopOrder | CallOrder)]
             if batch:
-                self._write(batch)
-        if self._connection is not None:
-            self._connection.close()
+                self._write(batch, beat)
+            self._begun = []
+        self._drop_connection()
+
+    def _pick_up(self) -> bool:
+        """Finish what a thread that ended had begun; answers whether it was to stop."""
+        self._drop_connection()
+        self._take_steps()
+        begun, self._begun = self._begun, []
+        fault = RuntimeError("the writer ended while it was at it")
+        for order in begun:
+            if not order.finished:
+                self._refuse(order, fault)
+        return any(isinstance(order, StopOrder) for order in begun)
 
     def _take(self) -> list[Order]:
         batch: list[Order] = []
         try:
-            batch.append(self._queue.get(timeout=RETRY_AFTER if self._unrecorded else None))
+            batch.append(self._queue.get(timeout=ROUND))
             if self._last > BUSY or isinstance(batch[0], RecordOrder):
-                time.sleep(LINGER)
+                self._scheduler.sleep(LINGER)
             while len(batch) < BATCH:
                 batch.append(self._queue.get_nowait())
         except Empty:
             pass
         self._last = len(batch)
-        batch.extend(self._unrecorded)
-        self._unrecorded.clear()
-        return batch
+        if self._unrecorded and self._scheduler.monotonic() >= self._record_at:
+            self._record_at = self._scheduler.monotonic() + RETRY_AFTER
+            batch.extend(self._unrecorded)
+            self._unrecorded.clear()
+        return [order for order in batch if not _is_abandoned(order)]
 
-    def _write(self, batch: Sequence[Order]) -> Exception | None:
+    def _write(self, batch: Sequence[Order], beat: Beat) -> Exception | None:
         """Write a batch, one by one if that fails; returns what the database suffers from, if so.
 
         Then nothing else is tried: each would wait as long, and those who ask are told at once.
@@ -157,7 +194,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told
             if self._connection is None or self._engine.is_held(error):
                 broken = error
-            self._drop_connection(error)
+            self._drop_broken(error)
             if broken is not None or len(batch) == 1:
                 for order in batch:
                     self._refuse(order, error)
@@ -166,99 +203,87 @@ class Writer:
             self._tell_all(committed)
             return None
         for order in batch:
+            beat()
             if broken is not None:
                 self._refuse(order, broken)
             else:
-                broken = self._write([order])
+                broken = self._write([order], beat)
         return broken
 
-    def _commit(self, batch: Sequence[Order]) -> _Committed:
-        now, hands, engine = self._now(), self._hands, self._engine
-        drafts = [order for order in batch if isinstance(order, AcceptOrder)]
-        tried = [order for order in batch if isinstance(order, RecordOrder)]
-        claims = dict.fromkeys(order.channel for order in batch if isinstance(order, ClaimOrder))
-        calls = [order for order in batch if isinstance(order, CallOrder)]
+    def _commit(self, batch: Sequence[Order]) -> Committed:
+        for _ in range(TRIES - 1):
+            try:
+                return self._commit_once(batch)
+            except sa.exc.DBAPIError as error:
+                if not self._engine.is_to_be_repeated(error):
+                    raise
+        return self._commit_once(batch)
+
+    def _commit_once(self, batch: Sequence[Order]) -> Committed:
         if self._connection is None:
-            self._connection = engine.writing.connect()
-            engine.wait_at_most(self._connection, PATIENCE)
-        connection = self._connection
-        with connection.begin():
-            lock_cases(connection, engine, _cases(drafts, tried))
-            freed: set[str] = set()
-            if tried:
-                done = [order.tried for order in tried]
-                freed = record(connection, engine, done, slot=self._slot, now=now)
-            written = accept(
-                connection,
-                engine,
-                [order.draft for order in drafts],
-                room=hands.free if hands else _no_room,
-                slot=self._slot,
-                uid=self._uid,
-                now=now,
-            )
-            taken: dict[str, int] = {}
-            for delivery in written.in_hand:
-                taken[delivery.channel] = taken.get(delivery.channel, 0) + 1
-            claimed = {
-                channel: claim(
-                    connection,
-                    engine,
-                    channel=channel,
-                    rate=hands.rate(channel) if hands else None,
-                    room=hands.room(channel) - taken.get(channel, 0) if hands else 0,
-                    slot=self._slot,
-                    uid=self._uid,
-                    now=now,
-                )
-                for channel in claims
-            }
-            results = [order.function(connection) for order in calls]
-            if (written.waiting or freed) and not engine.sqlite:
-                connection.exec_driver_sql("NOTIFY router_deliveries")
-        return _Committed(batch, written, freed, claimed, results)
+            self._connection = self._engine.writing.connect()
+            self._engine.wait_at_most(self._connection, PATIENCE)
+        ours = Batch(batch, hands=self._hands, slot=self._slot, uid=self._uid, now=self._now())
+        return commit(self._connection, self._engine, ours)
 
-    def _tell_all(self, committed: _Committed) -> None:
-        """Tell what is on disk; whatever goes wrong here, none of it is written again."""
-        batch, written = committed.batch, committed.written
-        try:
-            self._hand_over(committed)
-        except Exception:  # noqa: BLE001 - it is logged in full; what nobody took is due by its lease
-            _log.exception("not_handed_over", deliveries=len(written.in_hand))
-        settle([order for order in batch if isinstance(order, AcceptOrder)], written.accepted)
-        calls = [order for order in batch if isinstance(order, CallOrder)]
-        for call, result in zip(calls, committed.results, strict=True):
-            call.future.set_result(result)
+    def _tell_all(self, committed: Committed) -> None:
+        """Tell what is on disk; whatever goes wrong here, none of it is written again.
 
-    def _hand_over(self, committed: _Committed) -> None:
+        What is not handed over is due again when its lease ends.
+        """
         hands, written = self._hands, committed.written
+        orders = committed.orders
+        accepts = [order for order in orders if isinstance(order, AcceptOrder)]
+        calls = [order for order in orders if isinstance(order, CallOrder)]
+        steps: list[Callable[[], None]] = []
         if hands:
-            hands.take(written.in_hand)
-            for channel, found in committed.claimed.items():
-                hands.claimed(channel, found)
-            for channel in written.waiting | committed.freed:
-                hands.wait(channel)
+            steps.append(partial(hands.take, written.in_hand))
+            steps += [partial(hands.claimed, *claimed) for claimed in committed.claimed.items()]
+            steps += [partial(hands.wait, name) for name in written.waiting | committed.freed]
             if written.first_moment is not None:
-                hands.later(written.first_moment)
-        for order in committed.batch:
-            if isinstance(order, RecordOrder):
-                order.done()
+                steps.append(partial(hands.later, written.first_moment))
+        steps += [order.done for order in orders if isinstance(order, RecordOrder)]
+        steps.append(partial(settle, accepts, written.accepted))
+        steps += [
+            partial(call.reply.resolve, result)
+            for call, result in zip(calls, committed.results, strict=True)
+        ]
+        self._steps.extend(steps)
+        for order in orders:
+            order.finished = True
+        self._take_steps()
 
-    def _drop_connection(self, error: Exception) -> None:
-        if self._connection is not None and isinstance(error, sa.exc.DBAPIError):
-            self._connection.invalidate()
-            self._connection.close()
-            self._connection = None
+    def _take_steps(self) -> None:
+        """Do what follows from a commit; what one step fails at does not concern the others."""
+        while self._steps:
+            step = self._steps.popleft()
+            try:
+                step()
+            except Exception:  # noqa: BLE001 - it is logged in full
+                _log.exception("not_handed_over")
+
+    def _drop_broken(self, error: Exception) -> None:
+        if isinstance(error, sa.exc.DBAPIError):
+            self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
 
     def _refuse(self, order: Order, error: Exception) -> None:
         reason = LedgerUnavailable(_in_words(error))
+        order.finished = True
         if isinstance(order, AcceptOrder):
             refuse(order, reason)
         elif isinstance(order, RecordOrder):
+            order.finished = False
             self._unrecorded.append(order)
+            self._record_at = self._scheduler.monotonic() + RETRY_AFTER
             self._tell("attempt", reason)
         elif isinstance(order, CallOrder):
-            order.future.set_exception(reason)
+            order.reply.fail(reason)
         elif isinstance(order, ClaimOrder) and self._hands:
             later = Claim((), more=False, next_due=self._now() + RETRY_AFTER)
             self._hands.claimed(order.channel, later)
@@ -269,14 +294,11 @@ class Writer:
             self._hands.unwritten(what, str(reason))
 
 
-def _cases(drafts: Sequence[AcceptOrder], tried: Sequence[RecordOrder]) -> set[str | None]:
-    """The cases whose turns a batch may change."""
-    posted = {o.draft.event.case_key for o in drafts if o.draft.planned or o.draft.cancels}
-    return posted.union(*(order.tried.delivery.cases for order in tried))
-
-
-def _no_room(_channel: str) -> int:
-    return 0
+def _is_abandoned(order: Order) -> bool:
+    """Whether nobody waits for it any more, and it would not be told to have been done."""
+    if isinstance(order, AcceptOrder):
+        return order.future.done()
+    return isinstance(order, CallOrder) and order.reply.abandoned
 
 
 def _in_words(error: Exception) -> str:

@@ -5,29 +5,37 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from litestar import Request, Response, get
+from litestar import Request, Response, get, route
+from litestar.enums import HttpMethod
 
 from router.metrics import CONTENT_TYPE
 from router.web.identity import ANYONE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from router.service import Service
 
 
-@get("/livez", opt=ANYONE)
-async def livez() -> dict[str, str]:
-    """The process is alive."""
-    return {"status": "alive"}
-
-
-@get("/readyz", opt=ANYONE)
-async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-    """It can write, has rules, its worker beats, and it is not stopping: 200, else 503 and why."""
+@route("/livez", http_method=[HttpMethod.GET, HttpMethod.HEAD], opt=ANYONE, status_code=200)
+async def livez(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    """Every thread that must live does: 200, else 503 and why; then start another process."""
     service: Service = request.app.state.service
-    reasons = (await service.readiness()).reasons
+    return _answer(service.supervisor.faults(), "alive", "not alive")
+
+
+@route("/readyz", http_method=[HttpMethod.GET, HttpMethod.HEAD], opt=ANYONE, status_code=200)
+async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    """It can write, has rules, what is due goes out, and it is not stopping: 200, else 503 and
+    why; then send it nothing."""
+    service: Service = request.app.state.service
+    return _answer((await service.readiness()).reasons, "ready", "not ready")
+
+
+def _answer(reasons: Sequence[str], well: str, unwell: str) -> Response[dict[str, Any]]:
     if reasons:
-        return Response({"status": "not ready", "reasons": list(reasons)}, status_code=503)
-    return Response({"status": "ready"})
+        return Response({"status": unwell, "reasons": list(reasons)}, status_code=503)
+    return Response({"status": well}, status_code=200)
 
 
 @get("/metrics")

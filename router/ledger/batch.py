@@ -1,0 +1,92 @@
+"""One transaction of the writer: attempts first, then events, claims, and what is called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from router.ledger.accept import accept
+from router.ledger.claim import claim
+from router.ledger.orders import AcceptOrder, CallOrder, ClaimOrder, Hands, Order, RecordOrder
+from router.ledger.record import record
+from router.ledger.turns import lock_cases
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import sqlalchemy as sa
+
+    from router.ledger.accept import Written
+    from router.ledger.engine import Engine
+    from router.ledger.shapes import Claim
+
+
+class Batch(NamedTuple):
+    """What is to be written at once, by the process in `slot`, at `now` (epoch seconds)."""
+
+    orders: Sequence[Order]
+    hands: Hands | None
+    slot: int
+    uid: str
+    now: float
+
+
+class Committed(NamedTuple):
+    """A batch that is on disk, and what is to be told of it."""
+
+    orders: Sequence[Order]
+    written: Written
+    freed: set[str]
+    claimed: dict[str, Claim]
+    results: list[Any]
+
+
+def commit(connection: sa.Connection, engine: Engine, batch: Batch) -> Committed:
+    """Write a batch in one transaction; raises what the database raises."""
+    orders, hands, slot, now = batch.orders, batch.hands, batch.slot, batch.now
+    drafts = [order for order in orders if isinstance(order, AcceptOrder)]
+    tried = [order for order in orders if isinstance(order, RecordOrder)]
+    calls = [order for order in orders if isinstance(order, CallOrder)]
+    # In the order of names: every process locks the channels' rows in one order.
+    channels = sorted({order.channel for order in orders if isinstance(order, ClaimOrder)})
+    with connection.begin():
+        lock_cases(connection, engine, _cases(drafts, tried))
+        freed: set[str] = set()
+        if tried:
+            freed = record(connection, engine, [o.tried for o in tried], slot=slot, now=now)
+        written = accept(
+            connection,
+            engine,
+            [order.draft for order in drafts],
+            room=hands.free if hands else _no_room,
+            slot=slot,
+            uid=batch.uid,
+            now=now,
+        )
+        taken: dict[str, int] = {}
+        for delivery in written.in_hand:
+            taken[delivery.channel] = taken.get(delivery.channel, 0) + 1
+        claimed = {
+            channel: claim(
+                connection,
+                engine,
+                channel=channel,
+                rate=hands.rate(channel) if hands else None,
+                room=hands.room(channel) - taken.get(channel, 0) if hands else 0,
+                slot=slot,
+                uid=batch.uid,
+                now=now,
+            )
+            for channel in channels
+        }
+        results = [order.function(connection) for order in calls]
+    return Committed(orders, written, freed, claimed, results)
+
+
+def _cases(drafts: Sequence[AcceptOrder], tried: Sequence[RecordOrder]) -> set[str | None]:
+    """The cases whose turns a batch may change."""
+    posted = {o.draft.event.case_key for o in drafts if o.draft.planned or o.draft.cancels}
+    return posted.union(*(order.tried.delivery.cases for order in tried))
+
+
+def _no_room(_channel: str) -> int:
+    return 0
