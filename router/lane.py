@@ -33,6 +33,8 @@ class Lane:
         """A claim that brought nothing said so: before then (epoch seconds) no other need ask."""
         self.moved_at = scheduler.monotonic()
         """When a delivery of it was last begun, ended or claimed (monotonic seconds)."""
+        self.mended_at = self.moved_at
+        """When it was last served anew, because nothing of it moved."""
         self._arrival = 0.0
 
     def empty(self) -> list[InHand]:

@@ -13,7 +13,7 @@ from router.log import get_logger
 from router.scheduler import Empty
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from router.lane import Lane
     from router.scheduler import Queue, Scheduler, Thread
@@ -26,6 +26,8 @@ STUCK = 180.0
 deadline of its own long before; the delivery itself is due again when its lease ends."""
 MAX_STUCK = 32
 """Lost sends after which only a restart of the process helps."""
+UNSERVED = 5.0
+"""Seconds that a lane may hold deliveries of which none moves, before it is served anew."""
 SHORT = 60.0
 """Seconds without a single thread after which only a restart of the process helps."""
 
@@ -78,8 +80,11 @@ class Senders:
         if self._ready.qsize() > self._idle:
             self._grow()
 
-    def step(self) -> None:
-        """Start threads for what waits without one, and write off sends that are lost."""
+    def step(self, lanes: Iterable[Lane]) -> None:
+        """Start threads for what waits without one, and write off sends that are lost.
+
+        A thread that ended as it took a lane leaves one that nobody serves: it is served again.
+        """
         now = self._scheduler.monotonic()
         for number, job in list(self._jobs.items()):
             if now - job.begun_at > STUCK and self._jobs.pop(number, None) is not None:
@@ -92,6 +97,12 @@ class Senders:
                     job.lane.serving -= 1
                     job.lane.held -= 1
                 self.serve(job.lane)
+        for lane in lanes:
+            if lane.queue.qsize() and now - max(lane.moved_at, lane.mended_at) > UNSERVED:
+                with lane.lock:
+                    lane.mended_at = now
+                    lane.serving = sum(job.lane is lane for job in list(self._jobs.values()))
+                self.serve(lane)
         if self._ready.qsize() > self._idle:
             self._grow()
 
@@ -176,7 +187,7 @@ class Senders:
         crowded = self._ready.qsize() > self._idle
         with lane.lock:
             if not lane.queue.qsize() or self._stopping:
-                lane.serving -= 1
+                lane.serving = max(0, lane.serving - 1)
                 return None
         if not crowded:
             return lane

@@ -125,7 +125,7 @@ class Worker:
 
     def step(self) -> None:
         """Look after the threads that send, and what could not be given back."""
-        self._senders.step()
+        self._senders.step(self.lanes)
         self._sending.return_again()
 
     # --- the ledger's Hands: called in the writer's thread ---

@@ -33,7 +33,9 @@ PASSWORDS = {
 }
 OPEN = {
     ("GET", "/livez"),
+    ("HEAD", "/livez"),
     ("GET", "/readyz"),
+    ("HEAD", "/readyz"),
     ("GET", "/login"),
     ("POST", "/login"),
     ("POST", "/logout"),
@@ -55,7 +57,7 @@ def _needs() -> dict[tuple[str, str], str]:
     for handler in ROUTES:
         for method in handler.http_methods - {"OPTIONS"}:
             for path in handler.paths:
-                usual = "viewer" if method == "GET" else "operator"
+                usual = "viewer" if method in ("GET", "HEAD") else "operator"
                 found[method, path] = handler.opt.get("needs", usual)
     return found
 

@@ -1,0 +1,217 @@
+"""Alive, or plainly dead: whatever ends or stands still, what is due goes out, or somebody sees it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from far_end import Answer, HttpFarEnd, wait_until
+from running import SECRET, Running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FAULTS = str(Path(__file__).parent.parent / "faults")
+THREADS = ("ledger-writer", "worker-clock", "rules-watch", "supervisor", "sender", "log-writer")
+
+
+def rules(url: str, channels: int = 1) -> str:
+    names = [f"c{number}" for number in range(channels)]
+    entries = "".join(f"  {name}: {{ webhook: {{ url: '{url}/{name}' }} }}\n" for name in names)
+    return (
+        'version: 1\nsources: { atfinity: { secret: "${ATFINITY_SECRET}" } }\n'
+        f"channels:\n{entries}"
+        f"rules: [{{ name: all, when: always, notify: [{', '.join(names)}] }}]\n"
+    )
+
+
+@pytest.fixture
+def far_end() -> Iterator[HttpFarEnd]:
+    with HttpFarEnd() as made:
+        yield made
+
+
+def start(tmp_path: Path, text: str, **settings: str) -> Running:
+    running = Running(tmp_path, text, settings)
+    paths = [FAULTS, os.environ.get("PYTHONPATH", "")]
+    running.environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    running.environment["FAULTS_SOCKET"] = str(tmp_path / "faults.sock")
+    running.start()
+    return running
+
+
+def end_thread(running: Running, name: str) -> int:
+    """End the threads of that name, wherever they are; returns how many there were."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(running.environment["FAULTS_SOCKET"])
+        client.sendall(name.encode())
+        return int(client.recv(20))
+
+
+def arrives(running: Running, far_end: HttpFarEnd, case: int) -> None:
+    """An event that is accepted now reaches the far end."""
+    wait_until(lambda: running.post({"trigger": "case_created", "case_id": case})[0] == 202)
+    mark = f'"case_id":{case}'.encode()
+    wait_until(lambda: any(mark in posted.body.replace(b" ", b"") for posted in far_end.posted))
+
+
+@pytest.mark.parametrize("name", THREADS)
+def test_a_thread_that_ends_is_started_again_and_what_is_due_goes_out(
+    name: str, tmp_path: Path, far_end: HttpFarEnd
+) -> None:
+    running = start(tmp_path, rules(far_end.url))
+    try:
+        arrives(running, far_end, 1)
+        assert end_thread(running, name) >= 1
+        arrives(running, far_end, 2)
+        wait_until(lambda: running.get("/livez")[0] == 200)
+        wait_until(lambda: running.get("/readyz")[0] == 200)
+        assert running.process is not None
+        assert running.process.poll() is None
+    finally:
+        running.stop()
+
+
+def test_a_writer_that_ends_again_and_again_ends_the_process_in_words(
+    tmp_path: Path, far_end: HttpFarEnd
+) -> None:
+    running = start(tmp_path, rules(far_end.url), ROUTER_DRAIN="1s")
+    process = running.process
+    assert process is not None
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            end_thread(running, "ledger-writer")
+        except OSError:
+            break
+        time.sleep(0.1)
+    assert process.wait(timeout=60) == 70
+    assert '"gave_up"' in running.log.read_text()
+    assert "`ledger-writer` ended" in running.log.read_text()
+
+
+def test_a_log_that_nobody_reads_holds_up_nothing(tmp_path: Path, far_end: HttpFarEnd) -> None:
+    running = Running(tmp_path, rules(far_end.url), {"ROUTER_LOG_LEVEL": "debug"})
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)  # fill it up first, so that the first line waits already
+    try:
+        while True:
+            os.write(writing, b"." * 4096)
+    except BlockingIOError:
+        os.set_blocking(writing, True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "router", "serve"],
+        env=running.environment,
+        stdout=writing,
+        stderr=subprocess.STDOUT,
+        cwd=tmp_path,
+    )
+    running.process = process
+    try:
+        wait_until(lambda: running.get("/readyz")[0] == 200)
+        for case in range(300):
+            assert running.post({"trigger": "case_created", "case_id": case})[0] == 202
+        arrives(running, far_end, 1_000)
+        assert running.get("/livez")[0] == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reading)
+        os.close(writing)
+
+
+def test_a_stopped_process_that_goes_on_is_alive(tmp_path: Path, far_end: HttpFarEnd) -> None:
+    running = start(tmp_path, rules(far_end.url))
+    try:
+        assert running.process is not None
+        arrives(running, far_end, 1)
+        running.process.send_signal(signal.SIGSTOP)
+        time.sleep(8)
+        running.process.send_signal(signal.SIGCONT)
+        arrives(running, far_end, 2)
+        assert running.get("/livez")[0] == 200
+    finally:
+        running.stop()
+
+
+def test_a_storm_of_signals_stops_nothing(tmp_path: Path, far_end: HttpFarEnd) -> None:
+    running = start(tmp_path, rules(far_end.url))
+    try:
+        assert running.process is not None
+        for _ in range(200):
+            running.process.send_signal(signal.SIGHUP)
+            running.process.send_signal(signal.SIGWINCH)
+        arrives(running, far_end, 1)
+        assert running.get("/readyz")[0] == 200
+    finally:
+        assert running.stop() == 0
+
+
+def test_far_ends_that_say_nothing_for_every_thread_hold_up_no_other_channel(
+    tmp_path: Path, far_end: HttpFarEnd
+) -> None:
+    far_end.by_path = lambda path: None if path.endswith("/c0") else Answer(deed="hang")
+    running = start(tmp_path, rules(far_end.url, channels=12))
+    try:
+        for case in range(20):
+            assert running.post({"trigger": "case_created", "case_id": case})[0] == 202
+        wait_until(lambda: sum(p.path.endswith("/c0") for p in far_end.posted) >= 20)
+        assert running.get("/livez")[0] == 200
+        assert running.get("/readyz")[0] == 200
+    finally:
+        far_end.stopping.set()
+        running.kill()
+
+
+# As somebody else than root, whom no limit holds; but able to read Python where root has it.
+SOMEBODY = (
+    *("setpriv", "--reuid=64123", "--regid=64123", "--clear-groups"),
+    *("--inh-caps=+dac_override", "--ambient-caps=+dac_override"),
+)
+
+
+def test_a_limit_of_threads_makes_channels_slower_and_none_silent(
+    tmp_path: Path, far_end: HttpFarEnd
+) -> None:
+    running = Running(tmp_path, rules(far_end.url, channels=30), {"HOME": str(tmp_path)})
+    limited = [*(SOMEBODY if os.geteuid() == 0 else ()), "prlimit", "--nproc=14"]
+    with running.log.open("ab") as log:
+        running.process = subprocess.Popen(
+            [*limited, sys.executable, "-m", "router", "serve"],
+            env=running.environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=tmp_path,
+        )
+    try:
+        wait_until(lambda: running.get("/readyz")[0] == 200)
+        for case in range(10):
+            assert running.post({"trigger": "case_created", "case_id": case})[0] == 202
+        wait_until(lambda: len({p.path for p in far_end.posted}) == 30)
+        wait_until(lambda: len(far_end.posted) >= 300)
+        assert running.get("/livez")[0] == 200
+        assert "no_more_threads" in running.log.read_text()
+    finally:
+        running.stop()
+
+
+def test_the_secret_is_not_in_what_is_logged_about_ended_threads(
+    tmp_path: Path, far_end: HttpFarEnd
+) -> None:
+    running = start(tmp_path, rules(far_end.url))
+    end_thread(running, "worker-clock")
+    arrives(running, far_end, 1)
+    wait_until(lambda: "thread_started_again" in running.log.read_text())
+    running.stop()
+    log = running.log.read_text()
+    assert SECRET not in log
