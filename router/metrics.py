@@ -42,6 +42,12 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
+        self.connections_refused = Counter(
+            "router_connections_refused_total",
+            "Connections and requests that the server ended before the router saw them, by reason",
+            ("reason",),
+            registry=registry,
+        )
         self.rule_matches = Counter(
             "router_rule_matches_total", "Times a rule spoke", ("rule",), registry=registry
         )

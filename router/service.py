@@ -15,8 +15,6 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-import uvicorn
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from router import __version__
 from router.accept import Receipt, accept
@@ -27,11 +25,12 @@ from router.log import get_logger
 from router.metrics import Metrics
 from router.rules_watch import RulesWatch
 from router.scheduler import THREADS
+from router.server import Server
 from router.supervisor import Supervisor
 from router.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from router.identity import Deed, Identity
     from router.secret import Redactor
@@ -96,7 +95,7 @@ class Service:
         self.stopping = False
         self._rules_watch = RulesWatch(self.rules, self._reload)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._server: _Server | None = None
+        self._server: Server | None = None
 
     async def receive(self, body: bytes, source: str) -> Receipt:
         """Accept a posted body of a source; raises LedgerUnavailable if it is not on disk."""
@@ -174,28 +173,17 @@ class Service:
         self.rules.current.gateway.close()
         self.supervisor.stop()
 
-    async def serve(self, app: Any, sockets: Sequence[socket.socket] | None = None) -> int:
+    async def serve(self, app: Any, sockets: Sequence[socket.socket]) -> int:
         """Serve until SIGTERM or SIGINT: then not ready, stop claiming, finish, and return.
 
         Returns the exit status: 0, or GAVE_UP if the process could not be mended from within.
         """
-        proxies = list(self.settings.trusted_proxies)
-        config = uvicorn.Config(
-            _behind(proxies, app) if proxies else app,
-            host=self.settings.host,
-            port=self.settings.port,
-            loop="none",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=max(1, round(self.settings.drain)),
-            backlog=2048,
+        self._server = server = Server(
+            app,
+            proxies=self.settings.trusted_proxies,
+            drain=self.settings.drain,
+            refused=self._note_refusal,
         )
-        self._server = server = _Server(config)
         self._loop = loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_signal_handler(signal.SIGINT, self._stop)
@@ -204,7 +192,7 @@ class Service:
         beat = self.supervisor.watch("event-loop", silence=LOOP_SILENCE)
         ticking = loop.create_task(self._tick(beat))
         try:
-            await server.serve(sockets=list(sockets) if sockets else None)
+            await server.serve(sockets)
         finally:
             wanted = self.stopping
             ticking.cancel()
@@ -220,7 +208,7 @@ class Service:
         _log.info("stopping")
         self.stopping = True
         if self._server is not None:
-            self._server.should_exit = True
+            self._server.stop()
 
     def _give_up(self, _reason: str) -> None:
         """End the process in order, or, if that takes too long, at once: in the supervisor's
@@ -230,6 +218,9 @@ class Service:
                 self._loop.call_soon_threadsafe(self._stop)
         time.sleep(self.settings.drain + LAST)
         os._exit(GAVE_UP)
+
+    def _note_refusal(self, reason: str) -> None:
+        self.metrics.connections_refused.labels(reason).inc()
 
     def _note_restart(self, name: str) -> None:
         self.metrics.thread_restarts.labels(name).inc()
@@ -285,23 +276,3 @@ class Service:
         else:
             text = loaded.report(self.settings.rules)
             _log.error("rules_broken", ruleset=current.hash, problems=text)
-
-
-def _behind(proxies: list[str], app: Any) -> Any:
-    """Let the word of these proxies count: for the address of who asks, and (web/identity.py) for
-    who it is. So whose word it is has to be known too: `router.peer`."""
-    forwarded = ProxyHeadersMiddleware(app, trusted_hosts=proxies)
-
-    async def behind(scope: Any, receive: Any, send: Any) -> None:
-        scope["router.peer"] = scope.get("client")
-        await forwarded(scope, receive, send)
-
-    return behind
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, with the signals left to the service."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

@@ -21,7 +21,7 @@ STAIRCASE = (
     *("access", "in_force", "accept", "lane", "observe", "watch", "attempt", "chores"),
     *("senders", "sending", "clock", "worker", "rules_watch"),
     *("coverage", "graph", "view", "holds", "retold", "preview", "trial"),
-    *("mute", "send_test", "doctor", "service"),
+    *("server", "mute", "send_test", "doctor", "service"),
     "starter",
     *("web", "cli", "demo", "__main__"),
 )
@@ -33,6 +33,7 @@ ONE_PLACE = {
     "apprise": "delivery",
     "argon2": "access",
     "click": "cli",
+    "httptools": "server",
     "jinja2": "render",
     "litestar": "web",
     "markdown_it": "render",
@@ -47,7 +48,7 @@ ONE_PLACE = {
     "sqlalchemy": "ledger",
     "structlog": "log",
     "urllib3": "delivery",
-    "uvicorn": "service",
+    "uvicorn": "server",
     "uvloop": "cli",
     "yaml": "rulebook",
 }

@@ -1,4 +1,4 @@
-"""The supervisor: what ends is started again, what ends too often or stands still ends the process."""
+"""What ends is started again; what ends too often or stands still ends the process."""
 
 from __future__ import annotations
 

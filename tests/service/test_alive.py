@@ -1,4 +1,4 @@
-"""Alive, or plainly dead: whatever ends or stands still, what is due goes out, or somebody sees it."""
+"""Alive, or plainly dead: whatever ends or stands still, what is due goes out."""
 
 from __future__ import annotations
 

@@ -1,0 +1,61 @@
+"""A transport that is closed gently: what its peer still sends is read and thrown away first.
+
+A connection that is closed while the peer sends is reset, and the answer on its way is lost: a
+proxy then says 502 in place of our 413.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class _Owner(Protocol):
+    def begin_lingering(self) -> bool: ...
+
+
+class LingeringTransport:
+    """What the protocol and its answers use of an asyncio transport."""
+
+    __slots__ = ("_closing", "_inner", "_owner")
+
+    def __init__(self, inner: asyncio.Transport, owner: _Owner) -> None:
+        self._inner = inner
+        self._owner = owner
+        self._closing = False
+
+    def write(self, data: bytes) -> None:
+        if not self._closing:
+            self._inner.write(data)
+
+    def is_closing(self) -> bool:
+        return self._closing or self._inner.is_closing()
+
+    def close(self) -> None:
+        """Close it once the peer has sent what it was sending, or its time is over."""
+        if self.is_closing():
+            return
+        self._closing = True
+        if self._owner.begin_lingering() and self._inner.can_write_eof():
+            self._inner.write_eof()
+        else:
+            self._inner.close()
+
+    def abort(self) -> None:
+        """Close it when what was written is sent, or at once where nothing goes."""
+        self._closing = True
+        if self._inner.get_write_buffer_size():
+            self._inner.abort()
+        else:
+            self._inner.close()
+
+    def pause_reading(self) -> None:
+        self._inner.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._inner.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._inner.get_extra_info(name, default)

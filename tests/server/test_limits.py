@@ -1,0 +1,247 @@
+"""What strangers may take: heads, bodies, connections and silence have bounds."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from far_end import wait_until
+from router.server import LIMITS
+from router.server.connections import Connections
+from serving import Serving, statuses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+QUICK = LIMITS._replace(
+    first_byte_within=1.0,
+    head_within=1.0,
+    body_grace=1.0,
+    kept_alive=2.0,
+    answer_read_within=1.0,
+    linger=1.0,
+)
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Serving]:
+    with Serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def quick() -> Iterator[Serving]:
+    with Serving(QUICK) as serving:
+        yield serving
+
+
+def closed(client: socket.socket) -> bytes:
+    """All that still comes, until the server closes."""
+    answer = b""
+    with contextlib.suppress(ConnectionError):
+        while data := client.recv(65536):
+            answer += data
+    return answer
+
+
+LARGE = {
+    "a long address": (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+    "a long query": (b"GET /?" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+    "many fields": (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 101 + b"\r\n", 431),
+    "a large field": (b"GET / HTTP/1.1\r\nHost: x\r\na: " + b"b" * 40_000 + b"\r\n\r\n", 431),
+    "a large name": (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"b" * 40_000 + b": a\r\n\r\n", 431),
+    "large fields": (b"GET / HTTP/1.1\r\n" + (b"a: " + b"b" * 5_000 + b"\r\n") * 7 + b"\r\n", 431),
+    "a large upgrade": (
+        b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\na: "
+        + b"b" * 33_000
+        + b"\r\n\r\n",
+        431,
+    ),
+}
+
+
+@pytest.mark.parametrize(("stream", "status"), LARGE.values(), ids=LARGE)
+def test_a_head_that_is_too_large_is_refused(server: Serving, stream: bytes, status: int) -> None:
+    server.seen.clear()
+    for size in (len(stream), 1_000):
+        pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+        assert statuses(server.exchange(pieces)) == [status]
+    assert server.seen == []
+
+
+def test_a_head_without_an_end_is_refused_long_before_it_fills_the_memory(server: Serving) -> None:
+    with server.connect() as client:
+        sent = 0
+        with contextlib.suppress(OSError):
+            client.sendall(b"GET / HTTP/1.1\r\na: ")
+            for _ in range(64):
+                client.sendall(b"b" * 1024**2)
+                sent += 1
+        assert sent < 64
+    assert server.refused["large_head"] > 0
+
+
+def test_a_head_within_its_bounds_is_read(server: Serving) -> None:
+    head = b"GET /" + b"a" * 8_000 + b" HTTP/1.1\r\nHost: x\r\n" + b"a: bcd\r\n" * 98 + b"\r\n"
+    assert statuses(server.exchange([head])) == [200]
+
+
+def test_line_ends_before_a_request_count_as_its_head(server: Serving) -> None:
+    assert statuses(server.exchange([b"\r\n\r\n" + GET])) == [200]
+    assert statuses(server.exchange([b"\r\n" * 500] * 40)) == [431]
+
+
+def test_a_flood_of_requests_on_one_connection_is_refused(server: Serving) -> None:
+    server.seen.clear()
+    answer = server.exchange([GET * 5_000], 5_000)
+    assert 1 <= len(statuses(answer)) <= LIMITS.pipelined + 2
+    assert len(server.seen) <= LIMITS.pipelined + 2
+    assert server.refused["flood"] > 0
+
+
+def test_requests_within_the_bound_are_all_answered(server: Serving) -> None:
+    assert statuses(server.exchange([GET * 30], 30)) == [200] * 30
+
+
+@pytest.mark.parametrize(
+    ("begin", "status", "reason"),
+    [
+        (b"", [], "idle"),
+        (b"GET / HTTP/1.1\r\nHo", [408], "slow_head"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc", [408], "slow_body"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", [408], "slow_body"),
+    ],
+)
+def test_who_stands_still_is_closed(
+    quick: Serving, begin: bytes, status: list[int], reason: str
+) -> None:
+    with quick.connect() as client:
+        client.sendall(begin)
+        assert statuses(closed(client)) == status
+    assert quick.refused[reason] == 1
+    assert quick.seen == []
+
+
+def test_a_head_that_drips_is_closed(quick: Serving) -> None:
+    with quick.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\n")
+        deadline = time.monotonic() + 20
+        with contextlib.suppress(OSError):
+            while time.monotonic() < deadline:
+                client.sendall(b"a: b\r\n")
+                time.sleep(0.2)
+        assert quick.refused["slow_head"] == 1
+
+
+def test_a_kept_connection_that_is_silent_is_closed_without_a_word(quick: Serving) -> None:
+    with quick.connect() as client:
+        client.sendall(GET)
+        assert statuses(client.recv(1000)) == [200]
+        assert closed(client) == b""
+    assert quick.refused["idle"] == 1
+
+
+def test_who_does_not_read_its_answer_is_closed() -> None:
+    with Serving(QUICK, answer=30 * 1024**2) as serving, serving.connect() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.sendall(GET)
+        wait_until(lambda: serving.refused["slow_reader"] == 1)
+
+
+def test_an_early_answer_arrives_though_the_body_still_comes() -> None:
+    """As behind a proxy that sends all of a large body before it reads the answer."""
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4000000\r\n\r\n"
+    with Serving(reads=False) as serving:
+        for _ in range(30):
+            with serving.connect() as client:
+                client.sendall(head + b"." * 4_000_000)
+                assert statuses(closed(client)) == [200]
+
+
+def test_a_connection_goes_on_after_an_early_answer() -> None:
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n"
+    with Serving(reads=False) as serving:
+        answer = serving.exchange([head + b"." * 400_000 + GET], 2)
+    assert statuses(answer) == [200, 200]
+    assert [seen.path for seen in serving.seen] == ["/a", "/a"]
+
+
+def test_what_comes_after_an_early_answer_is_bounded() -> None:
+    limits = LIMITS._replace(lingering=1024**2)
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 400000000\r\n\r\n"
+    with Serving(limits, reads=False) as serving, serving.connect() as client:
+        client.sendall(head)
+        sent = 0
+        with contextlib.suppress(OSError):
+            for _ in range(200):
+                client.sendall(b"." * 1024**2)
+                sent += 1
+        assert sent < 200
+
+
+def test_large_bodies_are_bounded_over_all_connections() -> None:
+    limits = LIMITS._replace(buffered=1024**2)
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n"
+    with Serving(limits) as serving:
+        clients = [serving.connect() for _ in range(4)]
+        for client in clients:
+            client.sendall(head + b"." * 600_000)
+        wait_until(lambda: serving.refused["flood"] >= 1)
+        for client in clients:
+            client.close()
+        wait_until(lambda: statuses(serving.exchange([head + b"." * 900_000])) == [200])
+
+
+class _Idle:
+    """A connection as the count of them sees it."""
+
+    def __init__(self) -> None:
+        self.phase = "waiting"
+        self.since = 0.0
+        self.served = 0
+        self.received = 0
+        self.blocked_since = None
+        self.ended: list[str] = []
+
+    def time_out(self, reason: str) -> None:
+        self.ended.append(reason)
+
+
+def test_the_one_that_waits_longest_makes_room() -> None:
+    refused: Counter[str] = Counter()
+    connections = Connections(3, lambda reason: refused.update([reason]), LIMITS)
+    first, second, third, fourth = idle = [_Idle() for _ in range(4)]
+    for connection in idle[:3]:
+        assert connections.add(connection)  # type: ignore[arg-type]
+    connections.begin(first)  # type: ignore[arg-type]  # it is being served
+    assert connections.add(fourth)  # type: ignore[arg-type]
+    assert (first.ended, second.ended, third.ended) == ([], ["crowded"], [])
+    assert refused["crowded"] == 1
+
+
+def test_where_all_are_served_nobody_makes_room() -> None:
+    connections = Connections(2, lambda _reason: None, LIMITS)
+    for connection in (_Idle(), _Idle()):
+        assert connections.add(connection)  # type: ignore[arg-type]
+        connections.begin(connection)  # type: ignore[arg-type]
+    assert not connections.add(_Idle())  # type: ignore[arg-type]
+
+
+def test_strangers_that_hold_connections_keep_no_sender_out() -> None:
+    with Serving() as serving:
+        assert serving.server is not None
+        serving.server.connections.most = 50
+        held = [serving.connect() for _ in range(200)]
+        for client in held[::2]:
+            client.sendall(b"POST /hooks/x HTTP/1.1\r\n")
+        for _ in range(20):
+            assert statuses(serving.exchange([GET])) == [200]
+        assert len(serving.server.connections) <= 50
+        for client in held:
+            client.close()
