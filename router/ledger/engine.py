@@ -211,6 +211,13 @@ def in_words() -> Iterator[None]:
         raise LedgerUnavailable(first_line(error)) from None
 
 
+def reason_of(error: BaseException) -> str:
+    """Why the database did not do something, in one line; a fault of ours by its kind."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return str(error.orig).splitlines()[0][:200]
+    return f"{type(error).__name__}: {error}"[:200]
+
+
 def first_line(error: Any) -> str:
     cause = getattr(error, "orig", None) or error
     return str(cause).splitlines()[0][:300] if str(cause) else type(cause).__name__
