@@ -96,7 +96,7 @@ class Chores:
             self._faults.over(name)
 
     def _set_back(self, was: float) -> None:
-        self._ledger.set_back(was, self._newest)
+        self._ledger.upkeep.set_back(was, self._newest)
 
     def _take_over(self, _now: float) -> None:
         released = self._ledger.take_over()
@@ -112,10 +112,10 @@ class Chores:
             if name in channels and now - failing_since > channels[name].retry.budget
         }
         if limits:
-            self._ledger.expire(limits)
+            self._ledger.upkeep.expire(limits)
 
     def _forget(self, now: float) -> None:
-        self._ledger.forget()
+        self._ledger.upkeep.forget()
         self._ledger.people.forget(
             begun_before=now - LONGEST,
             idle_before=now - IDLE,
@@ -123,7 +123,7 @@ class Chores:
         )
 
     def _purge_some(self, now: float) -> None:
-        purged = self._ledger.purge(now - self._rules.retention, self._after)
+        purged = self._ledger.upkeep.purge(now - self._rules.retention, self._after)
         self._after = purged.looked
         self._purge.every = PAUSE if self._after else min(RARE, self._rules.retention)
         if purged.number:

@@ -254,10 +254,10 @@ class Service:
         """Fail what waits for channels that are gone; cancel what rules that are gone would say."""
         ruleset = self.rules.current.ruleset
         try:
-            failed = self.ledger.fail_removed(
+            failed = self.ledger.upkeep.fail_removed(
                 list(ruleset.channels), "its channel is no longer in the rules"
             )
-            cancelled = self.ledger.cancel_removed([rule.name for rule in ruleset.rules])
+            cancelled = self.ledger.upkeep.cancel_removed([rule.name for rule in ruleset.rules])
         except LedgerUnavailable as error:
             _log.error("ledger_unavailable", what="removed channels", reason=str(error))
             return

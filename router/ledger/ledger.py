@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from router.ledger import mutes, read, timers
+from router.ledger import mutes, read
 from router.ledger.accept import note_checked
 from router.ledger.backtests import Backtests
 from router.ledger.cancel import cancel
@@ -19,14 +19,13 @@ from router.ledger.glance import Glance
 from router.ledger.history import History
 from router.ledger.lanes import list_lanes
 from router.ledger.orders import Hands
-from router.ledger.own import note_seen, tell_own
 from router.ledger.people import People
-from router.ledger.purge import Purged, forget, purge
 from router.ledger.record import give_back, release
 from router.ledger.resend import resend, resent_among
 from router.ledger.rulesets import keep_ruleset
 from router.ledger.shapes import LedgerUnavailable
 from router.ledger.slots import Slots
+from router.ledger.upkeep import Upkeep
 from router.ledger.writer import Writer
 from router.scheduler import THREADS, Reply
 from router.supervisor import Supervisor
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from router.event import Event
     from router.ledger.people_shapes import Cancelled
     from router.ledger.shapes import (
         Accepted,
@@ -45,17 +43,14 @@ if TYPE_CHECKING:
         Draft,
         EventRow,
         Filters,
-        Fired,
         InHand,
         LaneRow,
         Mute,
         MuteKind,
-        Own,
         Resent,
         Tried,
     )
     from router.scheduler import Scheduler
-    from router.timing import Gone, Planned, Terms
 
 T = TypeVar("T")
 
@@ -89,6 +84,7 @@ class Ledger:
         self.glance = Glance(self._read, now)
         self.desk = Desk(engine, now, self._call, self._read)
         self.backtests = Backtests(now, self._call, self._read)
+        self.upkeep = Upkeep(engine, now, self._call, lambda: self.slot)
 
     def start(self, hands: Hands | None = None, supervisor: Supervisor | None = None) -> None:
         """Take a slot, make due what its last holder had in hand, and start the writer.
@@ -151,29 +147,6 @@ class Ledger:
         due = self._now() if due_at is None else due_at
         self._call(lambda connection: give_back(connection, self._engine, held, due, reason))
 
-    def fire(self, terms_of: Callable[[Event, Planned], Terms | Gone]) -> Fired:
-        """Let what had its moment be said: by the terms of the rules as they are now."""
-        return self._call(
-            lambda c: timers.fire(c, self._engine, terms_of, slot=self.slot, now=self._now())
-        )
-
-    def set_back(self, was: float, newest: int) -> int:
-        """What was due by a clock that was set back since is due still; returns how many.
-
-        `newest` is the highest delivery id that was known by then: what is younger was written by
-        the clock as it is now.
-        """
-        return self._call(lambda c: timers.set_back(c, was, newest, self._now()))
-
-    def expire(self, limits: Mapping[str, tuple[float, str | None]]) -> set[str]:
-        """Fail what waited too long for channels that rest; returns the channels told instead.
-
-        `limits`: for each such channel the seconds a delivery may wait, and the fallback.
-        """
-        return self._call(
-            lambda c: timers.expire(c, self._engine, limits, slot=self.slot, now=self._now())
-        )
-
     def take_over(self) -> int:
         """Make due what dead processes had in hand; returns how many deliveries.
 
@@ -211,14 +184,6 @@ class Ledger:
         """Cancel those that wait, in the name of `author`; an answer for each."""
         return self._call(lambda c: cancel(c, self._engine, ids, author=author, now=self._now()))
 
-    def fail_removed(self, channels: Sequence[str], reason: str) -> int:
-        """Fail what waits for channels that are no longer there."""
-        return self._call(lambda c: timers.fail_removed(c, channels, reason, self._now()))
-
-    def cancel_removed(self, rules: Sequence[str]) -> int:
-        """Cancel what rules that are no longer there were to say later."""
-        return self._call(lambda c: timers.cancel_removed(c, rules, self._now()))
-
     def mute(self, kind: MuteKind, name: str, *, until: float, reason: str, author: str) -> Mute:
         """Silence a rule, channel, case or source until a moment."""
         return self._call(
@@ -237,26 +202,6 @@ class Ledger:
     def unmute(self, mute_id: int | None = None, *, name: str | None = None) -> list[Mute]:
         """End mutes before their time, by id or by what they silence; returns them."""
         return self._call(lambda c: mutes.end_mutes(c, self._now(), mute_id=mute_id, name=name))
-
-    def end_mutes(self) -> list[Mute]:
-        """End the mutes whose time is over; returns them with what they held back."""
-        return self._call(lambda c: mutes.end_over(c, self._now()))
-
-    def tell(self, told: Own) -> bool:
-        """Write down an event of the router's own and its deliveries, once for its key."""
-        return self._call(lambda c: tell_own(c, self._engine, told, self._now()))
-
-    def note_seen(self, seen: Mapping[str, float]) -> dict[str, float]:
-        """Remember when each source was last heard; returns the latest that anybody heard."""
-        return self._call(lambda c: note_seen(c, self._engine, seen))
-
-    def purge(self, before: float, after: int) -> Purged:
-        """Take away a little of the history before a moment, beginning after an event's id."""
-        return self._call(lambda c: purge(c, before, after))
-
-    def forget(self) -> None:
-        """Take away what is remembered for longer than it counts."""
-        self._call(lambda c: forget(c, self._now()))
 
     def check_writable(self) -> None:
         """Write one row; raises LedgerUnavailable in words if that cannot be."""

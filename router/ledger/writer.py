@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from router.ledger.batch import Batch, Committed, commit
+from router.ledger.diagnosis import diagnose
 from router.ledger.orders import (
     AcceptOrder,
     CallOrder,
@@ -181,7 +182,7 @@ class Writer:
             self._record_at = self._scheduler.monotonic() + RETRY_AFTER
             batch.extend(self._unrecorded)
             self._unrecorded.clear()
-        return [order for order in batch if not _is_abandoned(order)]
+        return [order for order in batch if not order.abandoned]
 
     def _write(self, batch: Sequence[Order], beat: Beat) -> Exception | None:
         """Write a batch, one by one if that fails; returns what the database suffers from, if so.
@@ -273,7 +274,7 @@ class Writer:
             connection.close()
 
     def _refuse(self, order: Order, error: Exception) -> None:
-        reason = LedgerUnavailable(_in_words(error))
+        reason = LedgerUnavailable(diagnose(error).text)
         order.finished = True
         if isinstance(order, AcceptOrder):
             refuse(order, reason)
@@ -292,16 +293,3 @@ class Writer:
     def _tell(self, what: str, reason: LedgerUnavailable) -> None:
         if self._hands:
             self._hands.unwritten(what, str(reason))
-
-
-def _is_abandoned(order: Order) -> bool:
-    """Whether nobody waits for it any more, and it would not be told to have been done."""
-    if isinstance(order, AcceptOrder):
-        return order.future.done()
-    return isinstance(order, CallOrder) and order.reply.abandoned
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, sa.exc.DBAPIError) and error.orig is not None:
-        return str(error.orig).splitlines()[0][:200]
-    return f"{type(error).__name__}: {error}"[:200]
