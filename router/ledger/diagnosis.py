@@ -38,6 +38,8 @@ def diagnose(error: BaseException) -> Diagnosis:
     if isinstance(error, StatementError) and error.orig is not None:
         cause = error.orig
     if isinstance(cause, sqlite3.Error):
+        if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            return Diagnosis("unavailable", TOO_LONG)
         return Diagnosis(_of_sqlite(cause), first_line(cause))
     if is_of_database(cause):
         return Diagnosis(_of_postgres(cause), first_line(cause))
@@ -79,6 +81,7 @@ def _of_postgres(error: BaseException) -> Kind:
     return "unavailable" if state in _STATES or state[:2] in _CLASSES else "fault"
 
 
+TOO_LONG = "reading took longer than it may: ask for less"
 IN_USE = "all connections to the database are in use"
 _SQLITE_FAULTS = frozenset(
     {

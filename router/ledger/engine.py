@@ -43,6 +43,7 @@ class Engine:
         self.writing = pools.create_pool(url, pools.WRITING, write=True)
         self.reading = pools.create_pool(url, pools.READING)
         self.pages = pools.create_pool(url, pools.PAGES, queue=False)
+        self.history = pools.create_pool(url, pools.HISTORY, queue=False)
 
     @property
     def file(self) -> Path | None:
@@ -50,7 +51,7 @@ class Engine:
         return Path(str(self.url.database)) if self.sqlite else None
 
     def close(self) -> None:
-        for pool in (self.writing, self.reading, self.pages):
+        for pool in (self.writing, self.reading, self.pages, self.history):
             pool.dispose()
 
     def read(self, function: Callable[[sa.Connection], T], pool: sa.Engine) -> T:

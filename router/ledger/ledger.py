@@ -79,11 +79,11 @@ class Ledger:
         self._writer: Writer | None = None
         self._slots: Slots | None = None
         self._supervisor: Supervisor | None = None
-        self.people = People(engine, now, self._call, self._read)
+        self.people = People(engine, now, self._call, self._list)
         self.history = History(engine)
-        self.glance = Glance(self._read, now)
-        self.desk = Desk(engine, now, self._call, self._read)
-        self.backtests = Backtests(now, self._call, self._read)
+        self.glance = Glance(self._list, now)
+        self.desk = Desk(engine, now, self._call, self._list)
+        self.backtests = Backtests(now, self._call, self._list)
         self.upkeep = Upkeep(engine, now, self._call, lambda: self.slot)
 
     def start(self, hands: Hands | None = None, supervisor: Supervisor | None = None) -> None:
@@ -210,23 +210,23 @@ class Ledger:
     # --- reading ---
 
     def events(self, filters: Filters) -> list[EventRow]:
-        return list(self._read(lambda c: read.list_events(c, filters)).rows)
+        return list(self._list(lambda c: read.list_events(c, filters)).rows)
 
     def deliveries(self, filters: Filters) -> list[DeliveryRow]:
-        return list(self._read(lambda c: read.list_deliveries(c, filters)).rows)
+        return list(self._list(lambda c: read.list_deliveries(c, filters)).rows)
 
     def resent(self, event_ids: Collection[int]) -> dict[int, str]:
         """Which deliveries of these events were sent again: the state of what was made last."""
-        return self._read(lambda c: resent_among(c, self._engine, event_ids))
+        return self._list(lambda c: resent_among(c, self._engine, event_ids))
 
     def with_attempts(self, found: Sequence[DeliveryRow]) -> tuple[DeliveryRow, ...]:
-        return self._read(lambda c: read.with_attempts(c, found))
+        return self._list(lambda c: read.with_attempts(c, found))
 
     def event(self, event_id: int) -> EventRow | None:
-        return self._read(lambda c: read.find_event(c, event_id))
+        return self._list(lambda c: read.find_event(c, event_id))
 
     def delivery(self, delivery_id: int) -> DeliveryRow | None:
-        return self._read(lambda c: read.find_delivery(c, delivery_id))
+        return self._list(lambda c: read.find_delivery(c, delivery_id))
 
     def ruleset(self, hash_: str) -> dict[str, str] | None:
         return self._read(lambda c: read.find_ruleset(c, hash_))
@@ -235,7 +235,7 @@ class Ledger:
         return self._read(lambda c: read.find_thread(c, channel, case_key))
 
     def mutes(self, *, ended: bool = False) -> list[Mute]:
-        return self._read(lambda c: mutes.list_mutes(c, self._now(), ended=ended))
+        return self._list(lambda c: mutes.list_mutes(c, self._now(), ended=ended))
 
     def lanes(self) -> dict[str, LaneRow]:
         return self._read(list_lanes)
@@ -245,7 +245,7 @@ class Ledger:
         return self._read(lambda c: find_due(c, self._engine, now))
 
     def pending(self) -> dict[str, int]:
-        return self._read(read.count_pending)
+        return self._list(read.count_pending)
 
     @property
     def backlog(self) -> int:
@@ -275,5 +275,10 @@ class Ledger:
             raise LedgerUnavailable("the database does not answer") from None
 
     def _read(self, function: Callable[[sa.Connection], T]) -> T:
-        with in_words(), self._engine.reading.connect() as connection:
-            return function(connection)
+        """Ask what the service itself needs to know."""
+        return self._engine.read(function, self._engine.reading)
+
+    def _list(self, function: Callable[[sa.Connection], T]) -> T:
+        """Ask for somebody who looks: a page, the API, or a command, which may take longer."""
+        pool = self._engine.history if self._writer is None else self._engine.pages
+        return self._engine.read(function, pool)

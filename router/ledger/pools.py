@@ -1,4 +1,4 @@
-"""Three pools of connections: what writes, what the service asks, and what pages ask.
+"""Pools of connections: for what writes, what the service asks, what pages ask, the history.
 
 None waits for a connection of another: forty people who look at a page whose table is locked
 leave the worker and the readiness alone. Whoever waits, for a connection, a lock or an answer,
@@ -45,7 +45,9 @@ WRITING = Limits(size=1, overflow=4, connection=5.0, lock=4.0, statement=10.0, i
 READING = Limits(size=2, overflow=4, connection=5.0, lock=4.0, statement=10.0, idle=3.0)
 """What the service itself asks: the worker, what is due, the rules, readiness."""
 PAGES = Limits(size=4, overflow=4, connection=5.0, lock=5.0, statement=15.0, idle=15.0)
-"""Pages, the API, lists and the history."""
+"""Pages, the API and lists, of a service."""
+HISTORY = Limits(size=1, overflow=4, connection=5.0, lock=5.0, statement=600.0, idle=60.0)
+"""What goes through the whole history: commands and backtests, for whom somebody waits."""
 MIGRATION_WAIT = 3600.0
 """Seconds that a process waits for another one that brings the schema up to date."""
 
