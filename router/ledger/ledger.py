@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -13,8 +12,9 @@ from router.ledger.accept import note_checked
 from router.ledger.backtests import Backtests
 from router.ledger.cancel import cancel
 from router.ledger.desk import Desk
+from router.ledger.diagnosis import diagnose
 from router.ledger.due import Due, find_due
-from router.ledger.engine import Engine, first_line, in_words
+from router.ledger.engine import Engine, in_words
 from router.ledger.glance import Glance
 from router.ledger.history import History
 from router.ledger.lanes import list_lanes
@@ -24,7 +24,7 @@ from router.ledger.record import give_back, release
 from router.ledger.resend import resend, resent_among
 from router.ledger.rulesets import keep_ruleset
 from router.ledger.shapes import LedgerUnavailable
-from router.ledger.slots import Slots
+from router.ledger.slots import Hold, Slots
 from router.ledger.upkeep import Upkeep
 from router.ledger.writer import Writer
 from router.scheduler import THREADS, Reply
@@ -150,6 +150,7 @@ class Ledger:
     def take_over(self) -> int:
         """Make due what dead processes had in hand; returns how many deliveries.
 
+        It also holds this process' slot again where the session to PostgreSQL broke: see `hold`.
         Raises LedgerUnavailable when the database does not answer, or a slot cannot be looked at.
         """
         if self._slots is None:
@@ -157,17 +158,21 @@ class Ledger:
         try:
             dead = self._slots.dead()
         except (SQLAlchemyError, OSError) as error:
-            self._revive()
-            raise LedgerUnavailable(first_line(error)) from None
-        if not dead:
-            return 0
+            raise LedgerUnavailable(diagnose(error).text) from None
         now = self._now()
-        return sum(self._call(lambda c, n=n: release(c, n, now)) for n in dead)  # type: ignore[misc]
+        released = 0
+        if dead:
+            released = self._call(lambda c: sum(release(c, number, now) for number in dead))
+        self._slots.settle()
+        return released
 
-    def _revive(self) -> None:
-        if self._slots is not None:
-            with contextlib.suppress(SQLAlchemyError):  # the next look tries it again
-                self._slots.revive()
+    @property
+    def hold(self) -> Hold:
+        """What this process knew of its slot at the last `take_over`.
+
+        With `lost` it must end: another process has its number, and what it has in hand.
+        """
+        return "held" if self._slots is None else self._slots.hold
 
     def keep_ruleset(self, hash_: str, files: Mapping[str, str]) -> None:
         """Keep the files a ruleset was read from, under its hash."""
