@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from router.ledger import facts, lanes, overview, rulesets, tallies
+from router.ledger.read import find_ruleset
 from router.ledger.shapes import Pause
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from router.ledger.facts import Database, Process
     from router.ledger.overview import Gathering, Timer, TimerFilters, Unheard, Waiting
     from router.ledger.rulesets import Load
+    from router.ledger.shapes import LaneRow
     from router.ledger.tallies import Kind, Tally
 
 T = TypeVar("T")
@@ -87,6 +89,14 @@ class Desk:
     def processes(self) -> list[Process]:
         """The processes that live now."""
         return self._read(lambda c: facts.list_processes(c, self._engine))
+
+    def lanes(self) -> dict[str, LaneRow]:
+        """Every channel's lane, for those who look."""
+        return self._read(lanes.list_lanes)
+
+    def ruleset(self, hash_: str) -> dict[str, str] | None:
+        """The files of a ruleset, for those who look."""
+        return self._read(lambda c: find_ruleset(c, hash_))
 
     def loads(self, limit: int) -> list[Load]:
         """Which rulesets came into force when, the latest first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -13,8 +12,9 @@ from router.ledger.accept import note_checked
 from router.ledger.backtests import Backtests
 from router.ledger.cancel import cancel
 from router.ledger.desk import Desk
+from router.ledger.diagnosis import diagnose
 from router.ledger.due import Due, find_due
-from router.ledger.engine import Engine, first_line, in_words
+from router.ledger.engine import Engine, in_words
 from router.ledger.glance import Glance
 from router.ledger.history import History
 from router.ledger.lanes import list_lanes
@@ -24,7 +24,7 @@ from router.ledger.record import give_back, release
 from router.ledger.resend import resend, resent_among
 from router.ledger.rulesets import keep_ruleset
 from router.ledger.shapes import LedgerUnavailable
-from router.ledger.slots import Slots
+from router.ledger.slots import Hold, Slots
 from router.ledger.upkeep import Upkeep
 from router.ledger.writer import Writer
 from router.scheduler import THREADS, Reply
@@ -79,11 +79,11 @@ class Ledger:
         self._writer: Writer | None = None
         self._slots: Slots | None = None
         self._supervisor: Supervisor | None = None
-        self.people = People(engine, now, self._call, self._read)
+        self.people = People(engine, now, self._call, self._list)
         self.history = History(engine)
-        self.glance = Glance(self._read, now)
-        self.desk = Desk(engine, now, self._call, self._read)
-        self.backtests = Backtests(now, self._call, self._read)
+        self.glance = Glance(self._list, now)
+        self.desk = Desk(engine, now, self._call, self._list)
+        self.backtests = Backtests(now, self._call, self._list)
         self.upkeep = Upkeep(engine, now, self._call, lambda: self.slot)
 
     def start(self, hands: Hands | None = None, supervisor: Supervisor | None = None) -> None:
@@ -150,6 +150,7 @@ class Ledger:
     def take_over(self) -> int:
         """Make due what dead processes had in hand; returns how many deliveries.
 
+        It also holds this process' slot again where the session to PostgreSQL broke: see `hold`.
         Raises LedgerUnavailable when the database does not answer, or a slot cannot be looked at.
         """
         if self._slots is None:
@@ -157,17 +158,21 @@ class Ledger:
         try:
             dead = self._slots.dead()
         except (SQLAlchemyError, OSError) as error:
-            self._revive()
-            raise LedgerUnavailable(first_line(error)) from None
-        if not dead:
-            return 0
+            raise LedgerUnavailable(diagnose(error).text) from None
         now = self._now()
-        return sum(self._call(lambda c, n=n: release(c, n, now)) for n in dead)  # type: ignore[misc]
+        released = 0
+        if dead:
+            released = self._call(lambda c: sum(release(c, number, now) for number in dead))
+        self._slots.settle()
+        return released
 
-    def _revive(self) -> None:
-        if self._slots is not None:
-            with contextlib.suppress(SQLAlchemyError):  # the next look tries it again
-                self._slots.revive()
+    @property
+    def hold(self) -> Hold:
+        """What this process knew of its slot at the last `take_over`.
+
+        With `lost` it must end: another process has its number, and what it has in hand.
+        """
+        return "held" if self._slots is None else self._slots.hold
 
     def keep_ruleset(self, hash_: str, files: Mapping[str, str]) -> None:
         """Keep the files a ruleset was read from, under its hash."""
@@ -210,23 +215,23 @@ class Ledger:
     # --- reading ---
 
     def events(self, filters: Filters) -> list[EventRow]:
-        return list(self._read(lambda c: read.list_events(c, filters)).rows)
+        return list(self._list(lambda c: read.list_events(c, filters)).rows)
 
     def deliveries(self, filters: Filters) -> list[DeliveryRow]:
-        return list(self._read(lambda c: read.list_deliveries(c, filters)).rows)
+        return list(self._list(lambda c: read.list_deliveries(c, filters)).rows)
 
     def resent(self, event_ids: Collection[int]) -> dict[int, str]:
         """Which deliveries of these events were sent again: the state of what was made last."""
-        return self._read(lambda c: resent_among(c, self._engine, event_ids))
+        return self._list(lambda c: resent_among(c, self._engine, event_ids))
 
     def with_attempts(self, found: Sequence[DeliveryRow]) -> tuple[DeliveryRow, ...]:
-        return self._read(lambda c: read.with_attempts(c, found))
+        return self._list(lambda c: read.with_attempts(c, found))
 
     def event(self, event_id: int) -> EventRow | None:
-        return self._read(lambda c: read.find_event(c, event_id))
+        return self._list(lambda c: read.find_event(c, event_id))
 
     def delivery(self, delivery_id: int) -> DeliveryRow | None:
-        return self._read(lambda c: read.find_delivery(c, delivery_id))
+        return self._list(lambda c: read.find_delivery(c, delivery_id))
 
     def ruleset(self, hash_: str) -> dict[str, str] | None:
         return self._read(lambda c: read.find_ruleset(c, hash_))
@@ -235,7 +240,7 @@ class Ledger:
         return self._read(lambda c: read.find_thread(c, channel, case_key))
 
     def mutes(self, *, ended: bool = False) -> list[Mute]:
-        return self._read(lambda c: mutes.list_mutes(c, self._now(), ended=ended))
+        return self._list(lambda c: mutes.list_mutes(c, self._now(), ended=ended))
 
     def lanes(self) -> dict[str, LaneRow]:
         return self._read(list_lanes)
@@ -245,7 +250,7 @@ class Ledger:
         return self._read(lambda c: find_due(c, self._engine, now))
 
     def pending(self) -> dict[str, int]:
-        return self._read(read.count_pending)
+        return self._list(read.count_pending)
 
     @property
     def backlog(self) -> int:
@@ -275,5 +280,10 @@ class Ledger:
             raise LedgerUnavailable("the database does not answer") from None
 
     def _read(self, function: Callable[[sa.Connection], T]) -> T:
-        with in_words(), self._engine.reading.connect() as connection:
-            return function(connection)
+        """Ask what the service itself needs to know."""
+        return self._engine.read(function, self._engine.reading)
+
+    def _list(self, function: Callable[[sa.Connection], T]) -> T:
+        """Ask for somebody who looks: a page, the API, or a command, which may take longer."""
+        pool = self._engine.history if self._writer is None else self._engine.pages
+        return self._engine.read(function, pool)

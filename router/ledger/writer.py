@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from router.ledger.batch import Batch, Committed, commit
-from router.ledger.engine import reason_of
+from router.ledger.diagnosis import diagnose
 from router.ledger.orders import (
     AcceptOrder,
     CallOrder,
@@ -274,7 +274,7 @@ class Writer:
             connection.close()
 
     def _refuse(self, order: Order, error: Exception) -> None:
-        reason = LedgerUnavailable(reason_of(error))
+        reason = LedgerUnavailable(diagnose(error).text)
         order.finished = True
         if isinstance(order, AcceptOrder):
             refuse(order, reason)

@@ -179,7 +179,7 @@ def find_states(service: Service) -> list[ChannelState]:
 def _known(service: Service) -> Known:
     ledger, now = service.ledger, service.now()
     return Known(
-        lanes=ledger.lanes(),
+        lanes=ledger.desk.lanes(),
         waiting=ledger.desk.waiting(list(_channels(service))),
         sent=_by_name(ledger.desk.tallies("sent", now - LOOKS_BACK)),
         failed=_by_name(ledger.desk.tallies("failed", now - HOURS * HOUR)),
