@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from router.ledger.accept import accept
 from router.ledger.claim import claim
+from router.ledger.lanes import add_lanes
 from router.ledger.orders import (
     AcceptOrder,
     CallOrder,
@@ -59,6 +60,8 @@ def commit(connection: sa.Connection, engine: Engine, batch: Batch) -> Committed
     channels = sorted({order.channel for order in orders if isinstance(order, ClaimOrder)})
     with connection.begin():
         lock_cases(connection, engine, _cases(drafts, tried))
+        failed = {o.tried.delivery.channel for o in tried if o.tried.outcome.kind != "delivered"}
+        add_lanes(connection, engine, failed.union(channels))
         freed: set[str] = set()
         if tried:
             freed = record(connection, engine, [o.tried for o in tried], slot=slot, now=now)

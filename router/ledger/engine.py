@@ -41,6 +41,7 @@ class Engine:
         self.sqlite = url.get_backend_name() == "sqlite"
         self._statements: dict[tuple[str, ...], str] = {}
         self._inode: int | None = None
+        self.known_lanes: set[str] = set()  # channels that have a lane for good
         self.writing = pools.create_pool(url, pools.WRITING, write=True)
         self.reading = pools.create_pool(url, pools.READING)
         self.pages = pools.create_pool(url, pools.PAGES, queue=False)
