@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chaos import processes
+from chaos import clocks, database_faults, limits, partitions, processes, surroundings
 from chaos.scenario import REGISTRY
 
-MODULES = (processes,)
+MODULES = (processes, partitions, database_faults, clocks, limits, surroundings)
 
 __all__ = ["MODULES", "REGISTRY"]

@@ -38,13 +38,13 @@ class Finding(msgspec.Struct, frozen=True):
 def check(history: History, bounds: Bounds) -> list[Finding]:
     """Return every finding, the gravest laws first."""
     return [
-        Finding(law, text, stated=bounds.may_lose and law in ("lost", "reused"))
+        Finding(law, text, stated=bounds.may_lose and law == "lost")
         for law, holds in LAWS.items()
         for text in holds(history, bounds)
     ]
 
 
-def nothing_lost(history: History, _bounds: Bounds) -> Iterator[str]:
+def nothing_lost(history: History, bounds: Bounds) -> Iterator[str]:
     """An acknowledged event is in the ledger, with its number and all its deliveries."""
     numbers = {event.id: event.number for event in history.events}
     pairs: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
@@ -53,6 +53,8 @@ def nothing_lost(history: History, _bounds: Bounds) -> Iterator[str]:
             pairs[row.event].add((row.rule, row.channel))
     gone, bare = [], []
     for post in acknowledged(history):
+        if history.erased is not None and post.ended < history.erased + bounds.notice:
+            continue
         if post.event is None or numbers.get(post.event) != post.number:
             gone.append(f"number {post.number} (event {post.event}, {post.replica})")
             continue
@@ -167,7 +169,7 @@ def ids_unique(history: History, _bounds: Bounds) -> Iterator[str]:
         if carried.setdefault(arrival.message_id, content) != content:
             reused.append(arrival.message_id)
     answered: dict[int, int] = {}
-    for post in acknowledged(history):
+    for post in acknowledged(history) if history.erased is None else ():
         if post.event is not None and answered.setdefault(post.event, post.number) != post.number:
             reused.append(f"event {post.event}")
     yield from _tell("one id for two different things", sorted(set(reused)))

@@ -81,7 +81,15 @@ def no_dry_channel(history: History, bounds: Bounds) -> Iterator[str]:
         if not course.well:
             continue
         longest = max(
-            (_ready_everywhere(history, dry) for dry in _dry(history, channel)), default=0.0
+            (
+                _ready_everywhere(history, dry)
+                for dry in _dry(history, channel)
+                if not any(
+                    fault.far_ends and dry.began < fault.ended and dry.ended > fault.began
+                    for fault in history.faults
+                )
+            ),
+            default=0.0,
         )
         if longest > bounds.ready_and_silent:
             yield f"{channel} stood for {longest:.1f} s, with work due and all replicas ready"

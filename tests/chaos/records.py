@@ -53,8 +53,13 @@ class Records:
         return int(self._rows("SELECT coalesce(max(id), 0) FROM events")[0][0])
 
     def waiting(self, until: int | None = None) -> int:
-        """How many deliveries (of events up to `until`) are pending, due or not."""
-        most = "" if until is None else f" AND d.event_id <= {until} AND d.moment <= {{now}}"
+        """How many deliveries are pending and due within ten seconds; with `until`, how many are due
+        now of events up to that one."""
+        most = (
+            " AND d.moment <= {now} + 10"
+            if until is None
+            else f" AND d.event_id <= {until} AND d.moment <= {{now}}"
+        )
         sql = f"SELECT count(*) FROM deliveries AS d WHERE d.state = 'pending'{most}"
         return int(self._rows(sql)[0][0])
 

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from chaos.history import Fault, History
 from chaos.ports import free_port
 from chaos.posters import Posters
@@ -22,16 +24,20 @@ from chaos.workload import courses, rules_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from chaos.cgroup import ThreadLimit
+    from chaos.clocks import Clock
     from chaos.network import Network
     from chaos.postgres import Server
     from chaos.rig import Rig
-    from chaos.scenario import Scenario
+    from chaos.scenario import Act, Scenario
 
 WARM = 2.0
 """Seconds of load before the fault."""
 TAIL = 3.0
 """Seconds of load after it."""
 NAMES = "abcdefgh"
+TRIES = 200
+"""How often a fault is begun anew until it catches a transaction; then it is wherever it is."""
 
 
 class Stage:
@@ -53,7 +59,15 @@ class Stage:
         self.pipes: dict[str, int] = {}
         """File descriptors that replicas log to, in place of a file."""
         self.url = ""
+        self.service_url = ""
+        self.clocks: dict[str, Clock] = {}
+        self.thread_limit: ThreadLimit | None = None
+        self.log_reader = -1
+        self.servers: dict[str, Server] = {}
+        self.erased: float | None = None
         self.proxy: Proxy | None = None
+        self.replication: Proxy | None = None
+        """The proxy that a standby follows its primary through."""
         self._faults: list[Fault] = []
         self._rig = rig
 
@@ -66,30 +80,63 @@ class Stage:
         return self._rig.server
 
     @property
+    def primary(self) -> Server:
+        """The server of a scenario that has its own; with `standby`, the two of a promotion."""
+        return self.servers["primary"]
+
+    @property
+    def standby(self) -> Server:
+        return self.servers["standby"]
+
+    @property
     def network(self) -> Network:
         return self._rig.network
 
     def replica(self, name: str) -> Replica:
         return next(replica for replica in self.replicas if replica.name == name)
 
+    def wait_ready(self, name: str, limit: float = 30.0) -> bool:
+        """Wait until a replica says that it is ready."""
+        address = self.replica(name).address
+        return wait_until(lambda: ask(address, "/readyz") == 200, limit)
+
     def any_name(self) -> str:
         """A replica, drawn by the seed."""
         return self.chance.choice(self.names)
 
     @contextlib.contextmanager
-    def fault(self, name: str, *victims: str, reachable: bool = True) -> Iterator[None]:
+    def fault(
+        self, name: str, *victims: str, reachable: bool = True, far_ends: bool = False
+    ) -> Iterator[None]:
         """A fault is on within this block."""
         began = time.monotonic()
-        current = Fault(name, began, float("inf"), frozenset(victims), reachable)
+        current = Fault(name, began, float("inf"), frozenset(victims), reachable, far_ends)
         self._faults.append(current)
         self.supervisor.excused = frozenset() if reachable else frozenset(victims)
         try:
             yield
         finally:
             self._faults.remove(current)
-            ended = time.monotonic()
-            self._faults.append(Fault(name, began, ended, frozenset(victims), reachable))
+            over = msgspec.structs.replace(current, ended=time.monotonic())
+            self._faults.append(over)
             self.supervisor.excused = frozenset()
+
+    def catch_inside(self, victim: str, begin: Act, end: Act) -> None:
+        """Begin a fault over and over, until it catches the victim inside a transaction."""
+        sql = (
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+            " AND state = 'idle in transaction'"
+        )
+        with self.server.connect("postgres") as connection:
+            for _ in range(TRIES):
+                begin(self)
+                time.sleep(0.02)
+                row = connection.execute(sql, (victim,)).fetchone()
+                if row is not None and row[0]:
+                    return
+                end(self)
+                time.sleep(self.chance.uniform(0.005, 0.05))
+        begin(self)
 
     def wait(self, seconds: float | None = None) -> None:
         """Let the load go on for a while."""
@@ -135,7 +182,7 @@ class Stage:
         for replica in self.replicas:
             self.start(replica)
         for replica in self.replicas:
-            if not wait_until(lambda r=replica: ask(r.address, "/readyz") == 200, 60.0):  # type: ignore[misc]
+            if not self.wait_ready(replica.name, 60.0):
                 raise TimeoutError(f"{replica.name} was never ready: {replica.last_line()}")
 
     def start(self, replica: Replica) -> None:
@@ -150,9 +197,11 @@ class Stage:
             self.namespaces[name] = namespace
             address = (host, 8000)
             prefix = ["ip", "netns", "exec", namespace, *prefix]
-        settings = self.settings.get(name, {})
+        settings = {"ROUTER_DATABASE_URL": self.service_url, **self.settings.get(name, {})}
+        if self.scenario.database == "postgresql":
+            settings["ROUTER_DATABASE_URL"] += f"?application_name={name}"
         return Replica(
-            name, self.folder / name, self.service_url, address, rules, prefix, **settings
+            name, self.folder / name, address, rules, prefix, **settings
         )
 
     def _database(self, address: str) -> tuple[str, str]:
@@ -234,6 +283,7 @@ class Stage:
             recovered=recovered,
             drained=drained,
             ended=time.monotonic(),
+            erased=self.erased,
             ready=ready,
         )
         records.close()
