@@ -127,7 +127,7 @@ class Clock:
         now = self._now()
         while self._fire_at <= now and not self._stopping.is_set():
             self._fire_at = now + AGAIN  # should this fail
-            fired = self._ledger.fire(self._rules.current.table.terms)
+            fired = self._ledger.upkeep.fire(self._rules.current.table.terms)
             # Another process may have written an earlier one and be gone.
             self._fire_at = min(fired.next_moment or now + FIRE, now + FIRE)
             for channel in fired.channels:

@@ -15,6 +15,7 @@ import msgspec
 from router.delivery import ChannelError, Gateway, formats, inspect, unusable
 from router.event import OWN
 from router.ledger import LedgerUnavailable
+from router.log import Repeated, get_logger
 from router.problem import Position, Problem, report
 from router.render import ONCE, Occasion, Renderer
 from router.route import RoutingTable
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from router.settings import Settings
 
 REMEMBERED = 16
+
+_log = get_logger()
 
 
 class InForce(msgspec.Struct, frozen=True):
@@ -122,7 +125,9 @@ class Rules:
         self._ledger = ledger
         self._redactor = redactor
         self._lock = threading.Lock()
+        self._older_lock = threading.Lock()  # a load takes long, and senders must not wait for it
         self._seen = ""
+        self._faults = Repeated("rules_fault")
         self._older: dict[str, Words] = {}
         self._current: InForce | None = None
         self.last = self.load()
@@ -144,70 +149,92 @@ class Rules:
 
     def changed_on_disk(self) -> bool:
         """Whether the files differ from those last read, by their content."""
-        return _digest(self._read()) != self._seen
+        try:
+            return _digest(self._read()) != self._seen
+        except Exception:  # noqa: BLE001 - `load` meets it again, and tells it
+            return True
 
     def load(self) -> Loaded:
-        """Read the files; put them in force if they are sound. Keeps the ruleset in the ledger."""
+        """Read the files; put them in force if they are sound. Keeps the ruleset in the ledger.
+
+        Never raises: whatever fails, the rules in force stay, and the problem says so.
+        """
         with self._lock:
-            files = self._read()
-            self._seen = _digest(files)
-            built = build(
-                files,
-                environment=self._environment,
-                read_file=self._read_file,
-                inspect_channel=inspect,
-                outbound=self._settings.outbound,
-            )
-            found = prove(built, formats)
-            if found.ruleset is None:
-                self.last = Loaded("broken", tuple(found.problems), found.files)
-                return self.last
-            faults = [] if self._settings.outbound == "capture" else _live_faults(found.ruleset)
-            if faults:
+            try:
+                self.last = self._load()
+            except Exception as error:  # noqa: BLE001 - told as a problem, and in full in the log
+                self._faults.note("load", error, expected=False)
+                kind = type(error).__name__
+                text = f"the router itself failed while reading these rules ({kind}); see its log"
                 where = Position(self._settings.rules, 1, 1)
-                problems = [Problem(where, text) for text in faults]
-                self.last = Loaded("broken", (*found.problems, *problems), found.files)
-                return self.last
-            same = self._current is not None and self._current.ruleset.hash == found.ruleset.hash
-            try:
-                new = self._make(found.ruleset, _masked(files, found.ruleset), found.tests)
-            except ChannelError as error:
-                problem = Problem(Position(self._settings.rules, 1, 1), str(error))
-                self.last = Loaded("broken", (*found.problems, problem), found.files)
-                return self.last
-            try:
-                self._ledger.keep_ruleset(found.ruleset.hash, found.ruleset.files)
-            except LedgerUnavailable as error:
-                new.gateway.close()
-                self._seen = ""  # to be tried again
-                text = f"these rules cannot be written down now: {error}"
-                problem = Problem(Position(self._settings.rules, 1, 1), text)
-                self.last = Loaded("broken", (*found.problems, problem), found.files)
-                return self.last
-            self._swap(new)
-            outcome: Literal["changed", "unchanged"] = "unchanged" if same else "changed"
-            self.last = Loaded(outcome, tuple(found.problems), found.files)
+                self.last = Loaded("broken", (Problem(where, text),))
+            else:
+                self._faults.over("load")
             return self.last
+
+    def _load(self) -> Loaded:
+        files = self._read()
+        self._seen = _digest(files)
+        built = build(
+            files,
+            environment=self._environment,
+            read_file=self._read_file,
+            inspect_channel=inspect,
+            outbound=self._settings.outbound,
+        )
+        found = prove(built, formats)
+        if found.ruleset is None:
+            return Loaded("broken", tuple(found.problems), found.files)
+        faults = [] if self._settings.outbound == "capture" else _live_faults(found.ruleset)
+        if faults:
+            where = Position(self._settings.rules, 1, 1)
+            problems = [Problem(where, text) for text in faults]
+            return Loaded("broken", (*found.problems, *problems), found.files)
+        same = self._current is not None and self._current.ruleset.hash == found.ruleset.hash
+        try:
+            new = self._make(found.ruleset, _masked(files, found.ruleset), found.tests)
+        except ChannelError as error:
+            problem = Problem(Position(self._settings.rules, 1, 1), str(error))
+            return Loaded("broken", (*found.problems, problem), found.files)
+        try:
+            self._ledger.keep_ruleset(found.ruleset.hash, found.ruleset.files)
+        except LedgerUnavailable as error:
+            new.gateway.close()
+            self._seen = ""  # to be tried again
+            text = f"these rules cannot be written down now: {error}"
+            problem = Problem(Position(self._settings.rules, 1, 1), text)
+            return Loaded("broken", (*found.problems, problem), found.files)
+        self._swap(new)
+        outcome: Literal["changed", "unchanged"] = "unchanged" if same else "changed"
+        return Loaded(outcome, tuple(found.problems), found.files)
 
     def words(self, hash_: str) -> Words:
         """The rules and templates of a ruleset by its hash: from memory, or from the ledger.
 
-        A ruleset that nobody kept is answered with the rules in force.
+        A ruleset that nobody kept, or that cannot be made any more, is answered with the rules in
+        force.
         """
         current = self.current
         if current.ruleset.hash == hash_:
             return _words(current)
-        with self._lock:
-            found = self._older.get(hash_)
-            if found is None:
+        with self._older_lock:
+            words = self._older.get(hash_)
+            if words is None:
                 files = self._ledger.ruleset(hash_)
                 if files is None:
                     return _words(current)
-                ruleset = rebuild(files)
-                renderer = Renderer(ruleset.templates, base_url=self._settings.base_url)
-                found = Words(ruleset, RoutingTable(ruleset), renderer)
-                self._remember(hash_, found)
-            return found
+                words = self._rebuild(hash_, files) or _words(current)
+                self._remember(hash_, words)
+            return words
+
+    def _rebuild(self, hash_: str, files: dict[str, str]) -> Words | None:
+        try:
+            ruleset = rebuild(files)
+            renderer = Renderer(ruleset.templates, base_url=self._settings.base_url)
+            return Words(ruleset, RoutingTable(ruleset), renderer)
+        except Exception:  # noqa: BLE001 - it is logged in full; the rules in force speak instead
+            _log.exception("ruleset_fault", ruleset=hash_)
+            return None
 
     def _make(self, ruleset: Ruleset, files: Files, tests: tuple[RuleTest, ...]) -> InForce:
         self._redactor.add(ruleset.secrets())
@@ -217,13 +244,18 @@ class Rules:
             ca_bundle=self._settings.ca_bundle,
             redactor=self._redactor,
         )
-        renderer = Renderer(ruleset.templates, base_url=self._settings.base_url)
-        return InForce(ruleset, RoutingTable(ruleset), renderer, gateway, files, tests)
+        try:
+            renderer = Renderer(ruleset.templates, base_url=self._settings.base_url)
+            return InForce(ruleset, RoutingTable(ruleset), renderer, gateway, files, tests)
+        except BaseException:
+            gateway.close()
+            raise
 
     def _swap(self, new: InForce) -> None:
         old, self._current = self._current, new
         if old is not None:
-            self._remember(old.ruleset.hash, _words(old))
+            with self._older_lock:
+                self._remember(old.ruleset.hash, _words(old))
             old.gateway.close()
 
     def _remember(self, hash_: str, words: Words) -> None:

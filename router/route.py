@@ -67,7 +67,69 @@ class RoutingTable:
         self._at_once = {rule.name: plan(rule, None) for rule in rules if not _timed(rule)}
 
     def route(self, event: Event) -> Routing:
-        """Return what the event causes. The same event and ruleset give the same routing."""
+        """Return what the event causes. The same event and ruleset give the same routing.
+
+        Never raises: where a rule fails in a way that nobody thought of, it alone is an error.
+        """
+        try:
+            return self._route(event)
+        except Exception:  # noqa: BLE001 - found again, rule by rule, and told as that rule's error
+            return self._route_each(event)
+
+    def _route_each(self, event: Event) -> Routing:
+        """Ask every rule by itself, slowly, so that one that fails concerns no other."""
+        fields = _fields(event)
+        errors: list[tuple[str, str]] = []
+        planned: list[Planned] = []
+        rules = [rule for rule in self.ruleset.rules if rule.enabled]
+        matched = self._ask_each([r for r in rules if r.when is not None], event, planned, errors)
+        if not matched:
+            matched = self._ask_each(self._otherwise, event, planned, errors)
+        planned.sort(key=_waits)
+        cancels: list[str] = []
+        for rule in rules:
+            answer = "match" if rule.unless is None else self._answer(rule.unless, fields)
+            if rule.unless is not None and answer == "match":
+                cancels.append(rule.name)
+            elif answer not in ("match", "no match"):
+                errors.append((rule.name, f"`unless`: {answer}"))
+        names = tuple(rule.name for rule in matched if rule.unmatched is None)
+        return Routing(names, tuple(planned), tuple(errors), tuple(cancels))
+
+    def _ask_each(
+        self,
+        rules: Sequence[Rule],
+        event: Event,
+        planned: list[Planned],
+        errors: list[tuple[str, str]],
+    ) -> list[Rule]:
+        """The rules that match, to the first that stops; adds what they plan, and who failed."""
+        matched: list[Rule] = []
+        for rule in rules:
+            when = rule.unmatched if rule.when is None else rule.when
+            answer = "match" if when is None else self._answer(when, _fields(event))
+            try:
+                if answer == "match":
+                    planned += self._at_once.get(rule.name) or plan(rule, event)
+            except Exception as error:  # noqa: BLE001 - it is this rule's error
+                answer = _failed(error)
+            if answer == "match":
+                matched.append(rule)
+                if rule.stop:
+                    break
+            elif answer != "no match" and rule.when is not None:
+                errors.append((rule.name, answer))
+        return matched
+
+    def _answer(self, condition: Condition, fields: dict[str, Any]) -> str:
+        """`match`, `no match`, or why it cannot be said."""
+        try:
+            verdict = evaluate(condition, fields, self._expressions)
+        except Exception as error:  # noqa: BLE001 - it is this condition's error
+            return _failed(error)
+        return verdict.reason if verdict.answer == "error" else verdict.answer
+
+    def _route(self, event: Event) -> Routing:
         fields = _fields(event)
         speaking, errors = self._heard(fields)
         if not speaking:
@@ -162,7 +224,10 @@ class RoutingTable:
     ) -> Decision:
         if stopped is not None:
             return Decision(rule.name, "not reached", f"rule `{stopped}` stopped the list")
-        verdict = evaluate(when, fields, self._expressions)
+        try:
+            verdict = evaluate(when, fields, self._expressions)
+        except Exception as error:  # noqa: BLE001 - it is this rule's error
+            return Decision(rule.name, "error", _failed(error))
         outcome: Literal["matched", "no match", "error"] = (
             "matched" if verdict.answer == "match" else verdict.answer
         )
@@ -194,6 +259,10 @@ def _waits(planned: Planned) -> float:
     if terms.digest is not None:
         return terms.digest.closes
     return terms.hold_until or 0.0
+
+
+def _failed(error: Exception) -> str:
+    return f"the router itself failed ({type(error).__name__})"
 
 
 def _fields(event: Event) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Watching:
 
     def step(self, now: float) -> None:
         """Tell what there is to tell by now."""
-        for mute in self._ledger.end_mutes():
+        for mute in self._ledger.upkeep.end_mutes():
             self._mute_ended(mute)
         watches = self._rules.current.ruleset.watches
         if any(watch.kind == "channel_failing" for watch in watches):
@@ -91,11 +91,11 @@ class Watching:
         ruleset = self._rules.current.ruleset
         with self._lock:
             seen = {name: self._heard.get(name, 0.0) for name in ruleset.sources}
-        known = self._ledger.note_seen(seen)
+        known = self._ledger.upkeep.note_seen(seen)
         # A source never heard of counts from now: a fresh start is no silence.
         fresh = {name: now for name, at in known.items() if not at}
         if fresh:
-            known |= self._ledger.note_seen(fresh)
+            known |= self._ledger.upkeep.note_seen(fresh)
         for watch in ruleset.watches:
             if watch.kind != "silent_source":
                 continue
@@ -131,7 +131,7 @@ class Watching:
             channels=tuple(name for name in mute.held if name in ruleset.channels),
             ruleset=ruleset.hash,
         )
-        self._ledger.tell(own)
+        self._ledger.upkeep.tell(own)
 
     def _tell(
         self,
@@ -161,7 +161,7 @@ class Watching:
             ruleset=ruleset.hash,
         )
         try:
-            new = self._ledger.tell(own)
+            new = self._ledger.upkeep.tell(own)
         except LedgerUnavailable as error:
             del self._told[key]
             _log.error("ledger_unavailable", what="watch", reason=str(error))

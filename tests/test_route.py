@@ -83,3 +83,25 @@ def _row(number: int) -> EventRow:
         matched=1,
         rejected=None,
     )
+
+
+@settings(max_examples=500, deadline=None)
+@given(many_rules(), events)
+def test_rules_asked_one_by_one_cause_what_they_cause_together(
+    rules: list[Rule], posted: dict[str, Any]
+) -> None:
+    event = Event(1, "s", 0.0, b"", posted)
+    made = table(rules)
+    together, apart = made.route(event), made._route_each(event)
+    assert (apart.matched, apart.planned) == (together.matched, together.planned)
+    assert {name for name, _ in apart.errors} == {name for name, _ in together.errors}
+
+
+def test_a_rule_that_cannot_be_planned_is_an_error_and_the_others_go_on() -> None:
+    always = Field("trigger", Equals("t"))
+    broken = Rule(name="broken", when=always, targets=TOLD, digest=object())  # type: ignore[arg-type]
+    made = table([broken, Rule(name="sound", when=always, targets=TOLD)])
+    routing = made.route(Event(1, "s", 0.0, b"", {"trigger": "t"}))
+    assert routing.matched == ("sound",)
+    assert [name for name, _ in routing.errors] == ["broken"]
+    assert [planned.rule for planned in routing.planned] == ["sound"]

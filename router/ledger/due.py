@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from router.ledger.lanes import TRIP, list_lanes
+from router.ledger.lanes import TRIP
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -30,43 +30,55 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     newest: int
 
 
-_NEXT = (
+def find_due(connection: sa.Connection, engine: Engine, now: float) -> Due:
+    """Ask which channels have something due: in one statement, and in as many probes of an index
+    as there are channels with something pending, however much that is."""
+    newest = 0
+    channels: dict[str, float] = {}
+    paused: set[str] = set()
+    failing: dict[str, float] = {}
+    oldest: float | None = None
+    rows = connection.exec_driver_sql(_DUE_SQLITE if engine.sqlite else _DUE_POSTGRES)
+    for channel, due_at, rests_until, failures, failing_since, paused_at in rows:
+        if channel is None:
+            newest = failures
+        elif paused_at is not None:
+            paused.add(channel)
+        else:
+            if failing_since is not None:
+                failing[channel] = failing_since
+            if due_at is None:
+                continue
+            # One beyond TRIP has rested, and one delivery at a time tries whether it is over.
+            if rests_until > now or failures >= TRIP:
+                channels[channel] = max(due_at, rests_until)
+                continue
+            channels[channel] = due_at
+            if due_at <= now and (oldest is None or due_at < oldest):
+                oldest = due_at
+    return Due(
+        channels=channels,
+        oldest=oldest,
+        paused=frozenset(paused),
+        failing=failing,
+        newest=newest,
+    )
+
+
+# Each step of the recursion jumps to the next channel in the index of what is pending.
+_DUE = (
     "WITH RECURSIVE names(channel) AS ("
     " SELECT min(channel) FROM deliveries WHERE state = 'pending'"
     " UNION ALL SELECT (SELECT min(d.channel) FROM deliveries AS d"
     " WHERE d.state = 'pending' AND d.channel > names.channel)"
     " FROM names WHERE names.channel IS NOT NULL)"
-    " SELECT channel, (SELECT min(d.due_at) FROM deliveries AS d WHERE d.state = 'pending'"
-    " AND d.turn = 2 AND d.channel = names.channel) AS due_at FROM names WHERE channel IS NOT NULL"
+    " SELECT names.channel, (SELECT min(d.due_at) FROM deliveries AS d WHERE d.state = 'pending'"
+    " AND d.turn = 2 AND d.channel = names.channel) AS due_at, coalesce(rests_until, 0)"
+    " AS rests_until, coalesce(failures, 0) AS failures, failing_since, paused_at"
+    " FROM names LEFT JOIN lanes ON lanes.channel = names.channel WHERE names.channel IS NOT NULL"
+    " UNION ALL SELECT channel, NULL, rests_until, failures, failing_since, paused_at"
+    " FROM lanes WHERE paused_at IS NOT NULL OR failing_since IS NOT NULL"
+    " UNION ALL SELECT NULL, NULL, NULL, "
 )
-
-
-def find_due(connection: sa.Connection, engine: Engine, now: float) -> Due:
-    """Ask which channels have something due, in as many probes of an index as there are channels
-    with something pending."""
-    lanes = list_lanes(connection)
-    paused = frozenset(name for name, lane in lanes.items() if lane.pause is not None)
-    resting = {
-        name for name, lane in lanes.items() if lane.rests_until > now or lane.failures >= TRIP
-    }
-    rows = connection.exec_driver_sql(_NEXT).all()
-    first = {row[0]: row[1] for row in rows if row[1] is not None and row[0] not in paused}
-    channels = {
-        name: max(due_at, lanes[name].rests_until) if name in resting else due_at
-        for name, due_at in first.items()
-    }
-    come = [due for name, due in channels.items() if due <= now and name not in resting]
-    newest = "SELECT value FROM counters WHERE name = 'deliveries'"
-    if not engine.sqlite:
-        newest = "SELECT last_value FROM deliveries_ids"
-    return Due(
-        channels=channels,
-        oldest=min(come, default=None),
-        paused=paused,
-        failing={
-            name: lane.failing_since
-            for name, lane in lanes.items()
-            if lane.failing_since is not None and lane.pause is None
-        },
-        newest=connection.exec_driver_sql(newest).scalar_one(),
-    )
+_DUE_SQLITE = _DUE + "value, NULL, NULL FROM counters WHERE name = 'deliveries'"
+_DUE_POSTGRES = _DUE + "last_value, NULL, NULL FROM deliveries_ids"

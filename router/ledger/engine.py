@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from router.ledger import pools
+from router.ledger.diagnosis import diagnose, first_line, is_of_database
 from router.ledger.shapes import LedgerUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from router.secret import Secret
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
 
-# Statements over the queue must never flip to a plan made for a small table.
-_POSTGRES_PLANS = "-c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+__all__ = ["Engine", "LedgerError", "Row", "begun", "first_line", "in_words", "open_engine"]
 
 
 class LedgerError(Exception):
@@ -38,17 +40,45 @@ class Engine:
         self.url = url
         self.sqlite = url.get_backend_name() == "sqlite"
         self._statements: dict[tuple[str, ...], str] = {}
-        self.writing = self._create(write=True)
-        self.reading = self._create(write=False)
+        self._inode: int | None = None
+        self.known_lanes: set[str] = set()  # channels that have a lane for good
+        self.writing = pools.create_pool(url, pools.WRITING, write=True)
+        self.reading = pools.create_pool(url, pools.READING)
+        self.pages = pools.create_pool(url, pools.PAGES, queue=False)
+        self.history = pools.create_pool(url, pools.HISTORY, queue=False)
 
     @property
     def file(self) -> Path | None:
         """The database file, when there is one."""
         return Path(str(self.url.database)) if self.sqlite else None
 
+    def remember_file(self) -> None:
+        """Keep which file it is that was opened (SQLite)."""
+        self._inode = _inode(self.file)
+
+    def is_there(self) -> bool:
+        """Whether the file that was opened is still the one under its name (SQLite)."""
+        return self._inode is None or _inode(self.file) == self._inode
+
     def close(self) -> None:
-        self.writing.dispose()
-        self.reading.dispose()
+        for pool in (self.writing, self.reading, self.pages, self.history):
+            pool.dispose()
+
+    def read(self, function: Callable[[sa.Connection], T], pool: sa.Engine) -> T:
+        """Run a function that only reads; raises LedgerUnavailable in words.
+
+        A session that the server ended while it stood idle in the pool (PostgreSQL was restarted)
+        is not yet a database that does not answer: it is asked once more by a new one.
+        """
+        with in_words():
+            try:
+                with pool.connect() as connection:
+                    return function(connection)
+            except DBAPIError as error:
+                if not error.connection_invalidated or _is_silent(error):
+                    raise
+            with pool.connect() as connection:
+                return function(connection)
 
     def next_ids(self, connection: sa.Connection, name: str, count: int) -> list[int]:
         """Take `count` rising ids for the table `name`; an id is never given twice."""
@@ -125,18 +155,28 @@ class Engine:
         return f"INSERT INTO {table.name} ({names}) {values} {on_conflict}"
 
     def wait_at_most(self, connection: sa.Connection, seconds: float) -> None:
-        """How long a connection waits for what another process holds (SQLite)."""
-        if self.sqlite:
-            raw: Any = connection.connection.driver_connection
-            raw.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+        """Bound the waiting of each transaction of a connection from now on; cheap if unchanged.
+
+        On SQLite it is the wait for another process' write. On PostgreSQL it is all of the
+        transaction: every statement together, whoever is silent.
+        """
+        pools.wait_at_most(connection, seconds)
+
+    def lift_limits(self, connection: sa.Connection) -> None:
+        """Let a connection take as long as it needs: for migrations. Call it before they begin."""
+        pools.wait_at_most(connection, None)
+        if not self.sqlite:
+            names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+            connection.exec_driver_sql("; ".join(f"SET {name} = 0" for name in names))
+            connection.commit()
 
     def is_held(self, error: Exception) -> bool:
-        """Whether SQLite could not write at all: held by another process, or no place left."""
-        return self.sqlite and isinstance(error, sa.exc.OperationalError)
+        """Whether nothing can be written now, and others would wait in vain as well."""
+        return diagnose(error).kind == "unavailable"
 
-    def is_to_be_repeated(self, error: sa.exc.DBAPIError) -> bool:
-        """Whether the database gave a transaction up so that another could go on (PostgreSQL)."""
-        return getattr(error.orig, "sqlstate", None) in ("40P01", "40001")
+    def is_to_be_repeated(self, error: Exception) -> bool:
+        """Whether the database gave a transaction up so that another could go on."""
+        return diagnose(error).kind == "conflict"
 
     def _update_sql(
         self, table: sa.Table, assign: Mapping[str, str], columns: Sequence[str], where: str
@@ -153,22 +193,6 @@ class Engine:
     def _arrays(self, table: sa.Table, columns: Sequence[str]) -> str:
         dialect = self.writing.dialect
         return ", ".join(f"%s::{table.c[name].type.compile(dialect)}[]" for name in columns)
-
-    def _create(self, *, write: bool) -> sa.Engine:
-        if not self.sqlite:
-            options = {"options": _POSTGRES_PLANS} if write else {}
-            return sa.create_engine(
-                self.url.set(drivername="postgresql+psycopg"),
-                connect_args={"connect_timeout": 10, **options},
-                pool_pre_ping=True,
-            )
-        engine = sa.create_engine(
-            self.url.set(drivername="sqlite"),
-            connect_args={"isolation_level": None, "timeout": 30, "check_same_thread": False},
-        )
-        sa.event.listen(engine, "connect", _sqlite_connect)
-        sa.event.listen(engine, "begin", _begin_immediate if write else _begin_deferred)
-        return engine
 
 
 def begun(url: Secret) -> bool:
@@ -204,16 +228,20 @@ def open_engine(url: Secret) -> Engine:
 
 @contextlib.contextmanager
 def in_words() -> Iterator[None]:
-    """A database that does not answer in this block is told in words."""
+    """What the database, or the way to it, raises in this block is LedgerUnavailable in words."""
     try:
         yield
-    except DBAPIError as error:
-        raise LedgerUnavailable(first_line(error)) from None
+    except Exception as error:
+        if not is_of_database(error):
+            raise
+        raise LedgerUnavailable(diagnose(error).text) from None
 
 
-def first_line(error: Any) -> str:
-    cause = getattr(error, "orig", None) or error
-    return str(cause).splitlines()[0][:300] if str(cause) else type(cause).__name__
+def _is_silent(error: DBAPIError) -> bool:
+    """Whether it was waited for already, as long as one waits."""
+    from router.ledger.postgres import NoAnswer  # noqa: PLC0415 - only PostgreSQL's sessions end
+
+    return isinstance(error.orig, NoAnswer)
 
 
 def _names(sql: str, columns: Sequence[str], form: str) -> str:
@@ -222,15 +250,8 @@ def _names(sql: str, columns: Sequence[str], form: str) -> str:
     return sql
 
 
-def _sqlite_connect(connection: Any, _record: object) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose what was answered with 202
-    connection.execute("PRAGMA busy_timeout = 30000")
-
-
-def _begin_immediate(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_deferred(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+def _inode(file: Path | None) -> int | None:
+    try:
+        return None if file is None else file.stat().st_ino
+    except OSError:
+        return -1

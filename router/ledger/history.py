@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -11,9 +12,11 @@ from router.event import OWN, Event, Undecodable, decode
 from router.ledger.tables import deliveries, events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from router.ledger.engine import Engine
+
+T = TypeVar("T")
 
 PAGE = 2000
 """Events that are read at once."""
@@ -41,15 +44,17 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class History:
-    """All that happened, read in short steps of their own, which no writer waits for."""
+    """All that happened, read in short steps of their own, which no writer waits for.
+
+    Raises LedgerUnavailable when the database does not answer.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def spoken(self, since: float) -> Spoken:
         """How much was received and said about events since a moment."""
-        with self._engine.reading.connect() as connection:
-            return _spoken(connection, since)
+        return self._read(lambda connection: _spoken(connection, since))
 
     def span(self, since: float, until: float | None = None) -> Span | None:
         """What a window holds that rules were asked about; None if it holds nothing."""
@@ -59,8 +64,7 @@ class History:
             sa.func.min(events.c.received_at),
             sa.func.max(events.c.received_at),
         ).where(*_window(since, until))
-        with self._engine.reading.connect() as connection:
-            number, first, began, ended = connection.execute(query).one()
+        number, first, began, ended = self._read(lambda c: tuple(c.execute(query).one()))
         return Span(number, first, began, ended) if number else None
 
     def events(self, span: Span) -> Iterator[Event]:
@@ -74,12 +78,18 @@ class History:
                 .order_by(events.c.id)
                 .limit(PAGE)
             )
-            with self._engine.reading.connect() as connection:
-                rows = connection.execute(query).all()
+            rows = self._read(partial(_all, query))
             if not rows:
                 return
             yield from _decoded(rows)
             after = rows[-1][0]
+
+    def _read(self, function: Callable[[sa.Connection], T]) -> T:
+        return self._engine.read(function, self._engine.history)
+
+
+def _all(query: sa.Select[Any], connection: sa.Connection) -> Sequence[Any]:
+    return connection.execute(query).all()
 
 
 def _spoken(connection: sa.Connection, since: float) -> Spoken:

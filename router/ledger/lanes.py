@@ -17,7 +17,7 @@ from router.ledger.tables import WAITS_FIRST, deliveries, lanes
 from router.ledger.turns import in_list
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from router.ledger.engine import Engine, Row
     from router.ledger.shapes import Tried
@@ -41,6 +41,22 @@ def lane_of(connection: sa.Connection, engine: Engine, channel: str) -> LaneRow 
     if found is None:
         return None
     return _lane(found)
+
+
+def add_lanes(connection: sa.Connection, engine: Engine, channels: Collection[str]) -> None:
+    """Add the lanes of channels that have none, in one order.
+
+    Who inserts a row waits for another process that has just inserted the same: so nobody may
+    insert one after the other as they come. What is there already is asked for once.
+    """
+    new = sorted(set(channels) - engine.known_lanes)
+    if not new or engine.sqlite:
+        return
+    sql = "SELECT channel FROM lanes WHERE channel"
+    there = {row[0] for row in in_list(connection, engine, sql, new)}
+    engine.known_lanes |= there
+    rows = [(channel, *_FRESH) for channel in new if channel not in there]
+    engine.insert(connection, lanes, rows, "ON CONFLICT (channel) DO NOTHING")
 
 
 def list_lanes(connection: sa.Connection) -> dict[str, LaneRow]:
@@ -128,6 +144,7 @@ def probing(connection: sa.Connection, channel: str, now: float) -> bool:
 
 def note(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> None:
     """Write down what attempts say about their channels."""
+    _lock(connection, engine, tried)
     fine = {t.delivery.channel for t in tried if t.outcome.kind in ("delivered", "failed")}
     sql = "UPDATE lanes SET failures = 0, failing_since = NULL, rests_until = 0, error = NULL"
     if fine:
@@ -161,6 +178,15 @@ def note(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> N
     engine.insert(connection, lanes, told, _TELLS)
     rest = {"rests_until": ":rests_until"}
     engine.update(connection, lanes, rest, ("channel", "rests_until"), _TRIPPED, trips)
+
+
+def _lock(connection: sa.Connection, engine: Engine, tried: Sequence[Tried]) -> None:
+    """Lock in one order the rows that several statements are about to change."""
+    if engine.sqlite or all(t.outcome.kind == "delivered" for t in tried):
+        return
+    channels = sorted({t.delivery.channel for t in tried})
+    sql = "SELECT channel FROM lanes WHERE channel"
+    in_list(connection, engine, sql, channels, " ORDER BY channel FOR UPDATE")
 
 
 _FAILS = (

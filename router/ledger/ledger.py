@@ -8,25 +8,27 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from router.ledger import mutes, read, timers
+from router.ledger import read
 from router.ledger.accept import note_checked
 from router.ledger.backtests import Backtests
 from router.ledger.cancel import cancel
 from router.ledger.desk import Desk
+from router.ledger.diagnosis import diagnose
 from router.ledger.due import Due, find_due
-from router.ledger.engine import Engine, first_line, in_words
+from router.ledger.engine import Engine, in_words
+from router.ledger.generation import open_generation
 from router.ledger.glance import Glance
 from router.ledger.history import History
+from router.ledger.identification import Identification
 from router.ledger.lanes import list_lanes
 from router.ledger.orders import Hands
-from router.ledger.own import note_seen, tell_own
 from router.ledger.people import People
-from router.ledger.purge import Purged, forget, purge
 from router.ledger.record import give_back, release
 from router.ledger.resend import resend, resent_among
 from router.ledger.rulesets import keep_ruleset
 from router.ledger.shapes import LedgerUnavailable
-from router.ledger.slots import Slots
+from router.ledger.slots import Hold, Slots
+from router.ledger.upkeep import Upkeep
 from router.ledger.writer import Writer
 from router.scheduler import THREADS, Reply
 from router.supervisor import Supervisor
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from router.event import Event
     from router.ledger.people_shapes import Cancelled
     from router.ledger.shapes import (
         Accepted,
@@ -45,17 +46,12 @@ if TYPE_CHECKING:
         Draft,
         EventRow,
         Filters,
-        Fired,
         InHand,
         LaneRow,
-        Mute,
-        MuteKind,
-        Own,
         Resent,
         Tried,
     )
     from router.scheduler import Scheduler
-    from router.timing import Gone, Planned, Terms
 
 T = TypeVar("T")
 
@@ -76,19 +72,28 @@ class Ledger:
     """
 
     def __init__(
-        self, engine: Engine, now: Callable[[], float], scheduler: Scheduler = THREADS
+        self,
+        engine: Engine,
+        now: Callable[[], float],
+        scheduler: Scheduler = THREADS,
+        *,
+        fresh: bool = False,
     ) -> None:
+        """`fresh`: the database was made just now."""
         self._engine = engine
+        self._fresh = fresh
         self._now = now
         self._scheduler = scheduler
         self._writer: Writer | None = None
         self._slots: Slots | None = None
         self._supervisor: Supervisor | None = None
-        self.people = People(engine, now, self._call, self._read)
+        self.identity: Identification | None = None
+        self.people = People(engine, now, self._call, self._list)
         self.history = History(engine)
-        self.glance = Glance(self._read, now)
-        self.desk = Desk(engine, now, self._call, self._read)
-        self.backtests = Backtests(now, self._call, self._read)
+        self.glance = Glance(self._list, now)
+        self.desk = Desk(engine, now, self._call, self._list)
+        self.backtests = Backtests(now, self._call, self._list)
+        self.upkeep = Upkeep(engine, now, self._call, lambda: self.slot)
 
     def start(self, hands: Hands | None = None, supervisor: Supervisor | None = None) -> None:
         """Take a slot, make due what its last holder had in hand, and start the writer.
@@ -96,17 +101,34 @@ class Ledger:
         Its thread is kept alive by `supervisor`; without one, by nobody.
         """
         self._slots = Slots(self._engine)
-        with self._engine.reading.connect() as connection:
-            sql = "SELECT value FROM meta WHERE key = 'uid'"
-            uid = str(connection.exec_driver_sql(sql).scalar_one())
+        with in_words(), self._engine.writing.begin() as connection:
+            opening = open_generation(connection, self._engine, fresh=self._fresh)
+        self.identity = Identification(self._engine, opening)
         slot = self._slots.mine
         self._writer = Writer(
-            self._engine, slot=slot, uid=uid, now=self._now, scheduler=self._scheduler
+            self._engine,
+            slot=slot,
+            uid=opening.mark.uid,
+            now=self._now,
+            scheduler=self._scheduler,
+            identity=self.identity,
         )
         self._writer.attach(hands)
         self._supervisor = supervisor or Supervisor(self._scheduler)
         self._supervisor.keep(WRITER, self._writer.run, silence=WRITER_SILENCE)
         self._call(lambda connection: release(connection, slot, self._now()))
+
+    def lost(self) -> tuple[str, ...]:
+        """Why this process must not go on with the ledger, in words; nothing if it may."""
+        reasons = [self.identity.lost] if self.identity and self.identity.lost else []
+        if self.hold == "lost":
+            reasons.append("its place among the processes was taken by another one")
+        return tuple(reasons)
+
+    def check_identity(self) -> None:
+        """See that the database is the one that was opened: `lost` says so if it is not."""
+        if self.identity is not None:
+            self._read(self.identity.check)
 
     def close(self) -> bool:
         """Write what is queued, then let go of the database; answers whether all was written."""
@@ -116,6 +138,8 @@ class Ledger:
             self._writer.stop()
             written = self._supervisor.join(WRITER, CLOSED_WITHIN)
             self._writer = None
+            with contextlib.suppress(LedgerUnavailable):  # the mark stays some seconds behind
+                self.check_identity()
         if self._slots is not None:
             self._slots.close()
             self._slots = None
@@ -151,32 +175,10 @@ class Ledger:
         due = self._now() if due_at is None else due_at
         self._call(lambda connection: give_back(connection, self._engine, held, due, reason))
 
-    def fire(self, terms_of: Callable[[Event, Planned], Terms | Gone]) -> Fired:
-        """Let what had its moment be said: by the terms of the rules as they are now."""
-        return self._call(
-            lambda c: timers.fire(c, self._engine, terms_of, slot=self.slot, now=self._now())
-        )
-
-    def set_back(self, was: float, newest: int) -> int:
-        """What was due by a clock that was set back since is due still; returns how many.
-
-        `newest` is the highest delivery id that was known by then: what is younger was written by
-        the clock as it is now.
-        """
-        return self._call(lambda c: timers.set_back(c, was, newest, self._now()))
-
-    def expire(self, limits: Mapping[str, tuple[float, str | None]]) -> set[str]:
-        """Fail what waited too long for channels that rest; returns the channels told instead.
-
-        `limits`: for each such channel the seconds a delivery may wait, and the fallback.
-        """
-        return self._call(
-            lambda c: timers.expire(c, self._engine, limits, slot=self.slot, now=self._now())
-        )
-
     def take_over(self) -> int:
         """Make due what dead processes had in hand; returns how many deliveries.
 
+        It also holds this process' slot again where the session to PostgreSQL broke: see `hold`.
         Raises LedgerUnavailable when the database does not answer, or a slot cannot be looked at.
         """
         if self._slots is None:
@@ -184,17 +186,21 @@ class Ledger:
         try:
             dead = self._slots.dead()
         except (SQLAlchemyError, OSError) as error:
-            self._revive()
-            raise LedgerUnavailable(first_line(error)) from None
-        if not dead:
-            return 0
+            raise LedgerUnavailable(diagnose(error).text) from None
         now = self._now()
-        return sum(self._call(lambda c, n=n: release(c, n, now)) for n in dead)  # type: ignore[misc]
+        released = 0
+        if dead:
+            released = self._call(lambda c: sum(release(c, number, now) for number in dead))
+        self._slots.settle()
+        return released
 
-    def _revive(self) -> None:
-        if self._slots is not None:
-            with contextlib.suppress(SQLAlchemyError):  # the next look tries it again
-                self._slots.revive()
+    @property
+    def hold(self) -> Hold:
+        """What this process knew of its slot at the last `take_over`.
+
+        With `lost` it must end: another process has its number, and what it has in hand.
+        """
+        return "held" if self._slots is None else self._slots.hold
 
     def keep_ruleset(self, hash_: str, files: Mapping[str, str]) -> None:
         """Keep the files a ruleset was read from, under its hash."""
@@ -211,53 +217,6 @@ class Ledger:
         """Cancel those that wait, in the name of `author`; an answer for each."""
         return self._call(lambda c: cancel(c, self._engine, ids, author=author, now=self._now()))
 
-    def fail_removed(self, channels: Sequence[str], reason: str) -> int:
-        """Fail what waits for channels that are no longer there."""
-        return self._call(lambda c: timers.fail_removed(c, channels, reason, self._now()))
-
-    def cancel_removed(self, rules: Sequence[str]) -> int:
-        """Cancel what rules that are no longer there were to say later."""
-        return self._call(lambda c: timers.cancel_removed(c, rules, self._now()))
-
-    def mute(self, kind: MuteKind, name: str, *, until: float, reason: str, author: str) -> Mute:
-        """Silence a rule, channel, case or source until a moment."""
-        return self._call(
-            lambda c: mutes.add_mute(
-                c,
-                self._engine,
-                kind,
-                name,
-                until=until,
-                reason=reason,
-                author=author,
-                now=self._now(),
-            )
-        )
-
-    def unmute(self, mute_id: int | None = None, *, name: str | None = None) -> list[Mute]:
-        """End mutes before their time, by id or by what they silence; returns them."""
-        return self._call(lambda c: mutes.end_mutes(c, self._now(), mute_id=mute_id, name=name))
-
-    def end_mutes(self) -> list[Mute]:
-        """End the mutes whose time is over; returns them with what they held back."""
-        return self._call(lambda c: mutes.end_over(c, self._now()))
-
-    def tell(self, told: Own) -> bool:
-        """Write down an event of the router's own and its deliveries, once for its key."""
-        return self._call(lambda c: tell_own(c, self._engine, told, self._now()))
-
-    def note_seen(self, seen: Mapping[str, float]) -> dict[str, float]:
-        """Remember when each source was last heard; returns the latest that anybody heard."""
-        return self._call(lambda c: note_seen(c, self._engine, seen))
-
-    def purge(self, before: float, after: int) -> Purged:
-        """Take away a little of the history before a moment, beginning after an event's id."""
-        return self._call(lambda c: purge(c, before, after))
-
-    def forget(self) -> None:
-        """Take away what is remembered for longer than it counts."""
-        self._call(lambda c: forget(c, self._now()))
-
     def check_writable(self) -> None:
         """Write one row; raises LedgerUnavailable in words if that cannot be."""
         self._call(lambda connection: note_checked(connection, self._now()))
@@ -265,32 +224,29 @@ class Ledger:
     # --- reading ---
 
     def events(self, filters: Filters) -> list[EventRow]:
-        return list(self._read(lambda c: read.list_events(c, filters)).rows)
+        return list(self._list(lambda c: read.list_events(c, filters)).rows)
 
     def deliveries(self, filters: Filters) -> list[DeliveryRow]:
-        return list(self._read(lambda c: read.list_deliveries(c, filters)).rows)
+        return list(self._list(lambda c: read.list_deliveries(c, filters)).rows)
 
     def resent(self, event_ids: Collection[int]) -> dict[int, str]:
         """Which deliveries of these events were sent again: the state of what was made last."""
-        return self._read(lambda c: resent_among(c, self._engine, event_ids))
+        return self._list(lambda c: resent_among(c, self._engine, event_ids))
 
     def with_attempts(self, found: Sequence[DeliveryRow]) -> tuple[DeliveryRow, ...]:
-        return self._read(lambda c: read.with_attempts(c, found))
+        return self._list(lambda c: read.with_attempts(c, found))
 
     def event(self, event_id: int) -> EventRow | None:
-        return self._read(lambda c: read.find_event(c, event_id))
+        return self._list(lambda c: read.find_event(c, event_id))
 
     def delivery(self, delivery_id: int) -> DeliveryRow | None:
-        return self._read(lambda c: read.find_delivery(c, delivery_id))
+        return self._list(lambda c: read.find_delivery(c, delivery_id))
 
     def ruleset(self, hash_: str) -> dict[str, str] | None:
         return self._read(lambda c: read.find_ruleset(c, hash_))
 
     def thread(self, channel: str, case_key: str) -> str | None:
         return self._read(lambda c: read.find_thread(c, channel, case_key))
-
-    def mutes(self, *, ended: bool = False) -> list[Mute]:
-        return self._read(lambda c: mutes.list_mutes(c, self._now(), ended=ended))
 
     def lanes(self) -> dict[str, LaneRow]:
         return self._read(list_lanes)
@@ -300,7 +256,7 @@ class Ledger:
         return self._read(lambda c: find_due(c, self._engine, now))
 
     def pending(self) -> dict[str, int]:
-        return self._read(read.count_pending)
+        return self._list(read.count_pending)
 
     @property
     def backlog(self) -> int:
@@ -330,5 +286,10 @@ class Ledger:
             raise LedgerUnavailable("the database does not answer") from None
 
     def _read(self, function: Callable[[sa.Connection], T]) -> T:
-        with in_words(), self._engine.reading.connect() as connection:
-            return function(connection)
+        """Ask what the service itself needs to know."""
+        return self._engine.read(function, self._engine.reading)
+
+    def _list(self, function: Callable[[sa.Connection], T]) -> T:
+        """Ask for somebody who looks: a page, the API, or a command, which may take longer."""
+        pool = self._engine.history if self._writer is None else self._engine.pages
+        return self._engine.read(function, pool)

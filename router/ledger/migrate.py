@@ -32,17 +32,20 @@ def migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.writing.begin() as connection:
-        if not engine.sqlite:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError:
-            raise LedgerError(
-                "the database was written by a newer version of the router; start that version,"
-                " or restore a backup from before it"
-            ) from None
+    with engine.writing.connect() as connection:
+        connection.detach()  # its limits are no other's: it is closed in the end
+        engine.lift_limits(connection)
+        with connection.begin():
+            if not engine.sqlite:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            config.attributes["connection"] = connection
+            try:
+                command.upgrade(config, "head")
+            except CommandError:
+                raise LedgerError(
+                    "the database was written by a newer version of the router; start that"
+                    " version, or restore a backup from before it"
+                ) from None
 
 
 def version(engine: Engine) -> str | None:

@@ -42,7 +42,7 @@ class Silence:
 
     def write(self, connection: sa.Connection) -> None:
         """Add what was silenced to the mutes' counts."""
-        for mute_id, counted in self._counted.items():
+        for mute_id, counted in sorted(self._counted.items()):  # every process locks in one order
             row = sa.select(mutes.c.held).where(mutes.c.id == mute_id).with_for_update()
             text = connection.execute(row).scalar_one()
             held = msgspec.json.decode(text, type=dict[str, int])

@@ -55,6 +55,11 @@ class Order:
     def __init__(self) -> None:
         self.finished = False
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody waits for it any more: then it need not be begun."""
+        return False
+
 
 class AcceptOrder(Order):
     """A draft, and the future of the event loop that waits for it since `at` (the loop's time)."""
@@ -67,6 +72,10 @@ class AcceptOrder(Order):
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Accepted] = self.loop.create_future()
         self.at = self.loop.time()
+
+    @property
+    def abandoned(self) -> bool:
+        return self.future.done()
 
 
 class ClaimOrder(Order):
@@ -99,6 +108,10 @@ class CallOrder(Order):
         super().__init__()
         self.function = function
         self.reply = reply
+
+    @property
+    def abandoned(self) -> bool:
+        return self.reply.abandoned
 
 
 class StopOrder(Order):

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from router.ledger.accept import reminders
 from router.ledger.claim import stored
 from router.ledger.gate import Candidate, gate
+from router.ledger.lanes import LONGEST_REST
 from router.ledger.mutes import Silence
 from router.ledger.record import fallback_row, queue
 from router.ledger.shapes import Fired
@@ -21,6 +22,7 @@ from router.ledger.tables import (
     NewDelivery,
     deliveries,
     events,
+    lanes,
 )
 from router.ledger.tallies import Counts
 from router.ledger.turns import lock_cases, promote, step_back
@@ -48,10 +50,9 @@ def fire(
 
     What a rule that is gone had to say is cancelled, with that reason.
     """
-    rows = _due(connection, now)
+    rows = _due(connection, engine, now)
     if not rows:
         return Fired(0, frozenset(), _next_moment(connection))
-    lock_cases(connection, engine, {row.case_key for row in rows})
     wanted = {row.event_id for row in rows}
     found = connection.execute(sa.select(events).where(events.c.id.in_(wanted)))
     by_id = {row.id: stored(row) for row in found}
@@ -120,6 +121,8 @@ def expire(
     freed: set[tuple[str, str]] = set()
     counts = Counts(now)
     for channel, (budget, fallback) in limits.items():
+        if not _tried_lately(connection, channel, now):
+            continue
         over = (
             QUEUED,
             deliveries.c.channel == channel,
@@ -127,10 +130,7 @@ def expire(
             deliveries.c.moment < now - budget,
             deliveries.c.due_at <= now,
         )
-        chosen = sa.select(deliveries.c.id).where(*over).order_by(deliveries.c.id).limit(AT_ONCE)
-        values = {"state": "failed", "reason": OVER, "ended_at": now}
-        update = deliveries.update().where(deliveries.c.id.in_(chosen)).values(**values)
-        rows = connection.execute(update.returning(deliveries)).all()
+        rows = _fail(connection, engine, over, now)
         if rows:
             counts.add("failed", channel, len(rows))
         freed |= {(channel, row.case_key) for row in rows if row.case_key is not None}
@@ -145,6 +145,21 @@ def expire(
     promote(connection, engine, freed)
     counts.write(connection, engine, slot)
     return queue(connection, engine, told)
+
+
+def _fail(
+    connection: sa.Connection, engine: Engine, over: Sequence[sa.ColumnElement[bool]], now: float
+) -> Sequence[Any]:
+    """Fail the first of what meets `over`, once nobody else changes whose turn it is there."""
+    first = sa.select(deliveries.c.id, deliveries.c.case_key).where(*over)
+    found = connection.execute(first.order_by(deliveries.c.id).limit(AT_ONCE)).all()
+    if not found:
+        return ()
+    lock_cases(connection, engine, {row.case_key for row in found})
+    chosen = deliveries.c.id.in_([row.id for row in found])
+    values = {"state": "failed", "reason": OVER, "ended_at": now}
+    update = deliveries.update().where(chosen, *over).values(**values)
+    return connection.execute(update.returning(deliveries)).all()
 
 
 def set_back(connection: sa.Connection, was: float, newest: int, now: float) -> int:
@@ -162,18 +177,32 @@ def set_back(connection: sa.Connection, was: float, newest: int, now: float) -> 
     return connection.execute(deliveries.update().where(*waits).values(due_at=now)).rowcount
 
 
+def _tried_lately(connection: sa.Connection, channel: str, now: float) -> bool:
+    """Whether the channel has failed since its last rest began: a clock that was set forward says
+    that much time is over in which nobody tried, and the channel may be well by now."""
+    query = sa.select(lanes.c.last_error_at).where(lanes.c.channel == channel)
+    failed_at: float | None = connection.execute(query).scalar()
+    return failed_at is not None and now - failed_at <= LONGEST_REST + TRIAL
+
+
+TRIAL = 300.0
+"""Seconds from the end of a rest within which its trial is over."""
 OVER = "gave up: the channel kept failing for as long as a message is tried"
 
 
-def _due(connection: sa.Connection, now: float) -> Sequence[Any]:
-    query = (
-        sa.select(deliveries)
-        .where(WAITS_LATER, deliveries.c.due_at <= now)
-        .order_by(deliveries.c.due_at, deliveries.c.id)
-        .limit(AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    return connection.execute(query).all()
+def _due(connection: sa.Connection, engine: Engine, now: float) -> Sequence[Any]:
+    """What has its moment, locked; its cases first, as everybody does who changes their rows."""
+    order = deliveries.c.due_at, deliveries.c.id
+    waits = (WAITS_LATER, deliveries.c.due_at <= now)
+    first = sa.select(deliveries.c.id, deliveries.c.case_key).where(*waits).order_by(*order)
+    found = connection.execute(first.limit(AT_ONCE)).all()
+    if not found:
+        return ()
+    lock_cases(connection, engine, {row.case_key for row in found})
+    # Meanwhile another process may have let them be said, or cancelled them.
+    chosen = deliveries.c.id.in_([row.id for row in found])
+    query = sa.select(deliveries).where(chosen, WAITS_LATER).order_by(*order)
+    return connection.execute(query.with_for_update(skip_locked=True)).all()
 
 
 def _next_moment(connection: sa.Connection) -> float | None:

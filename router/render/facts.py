@@ -11,7 +11,7 @@ import msgspec
 from router.event import KNOWN_FIELDS, Event, masked
 from router.message import SEVERITIES, Severity
 from router.render.escape import Named, clean, safe_url
-from router.render.sandbox import humanize
+from router.render.filters import humanize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

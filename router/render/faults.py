@@ -17,18 +17,9 @@ from jinja2.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
-FAULTS = (
-    TemplateNotFound,
-    TemplateRuntimeError,
-    TemplateSyntaxError,
-    ArithmeticError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    AttributeError,
-)
-"""What rendering may raise; each is the template's or the event's fault, never lost."""
+FAULTS = (Exception,)
+"""What rendering may raise: anything. Filters assert, values overflow, names are missing in what
+Jinja compiles; each is the template's or the event's fault, and never lost."""
 
 
 class TemplateFault(ValueError):
@@ -77,6 +68,12 @@ def in_words(error: Exception) -> str:
         return "it divides by zero"
     if isinstance(error, RecursionError):
         return "it calls itself too deeply"
+    if isinstance(error, MemoryError):
+        return "it takes more memory than there is for it"
+    if isinstance(error, OverflowError):
+        return "a number is too large"
+    if isinstance(error, AssertionError) and str(error):  # Jinja's own, about what a filter takes
+        return f"a filter cannot take what it is given: {_quoted(str(error))}"
     if isinstance(error, TemplateRuntimeError) and error.message:
         return _quoted(str(error.message))
     return "a value is not what it expects"

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from datetime import datetime
 from types import CodeType
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, Undefined, nodes
+from jinja2 import BaseLoader, StrictUndefined
 from jinja2.bccache import Bucket, BytecodeCache
-from jinja2.exceptions import FilterArgumentError, SecurityError, TemplateNotFound
+from jinja2.exceptions import SecurityError, TemplateNotFound
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
-from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
+from router.render.counting import CONCAT, FETCH, STEP, WEIGH, Counting
 from router.render.escape import Kind, clean, escaper, words_of
+from router.render.filters import add_up, date, default, humanize, replace, round_number
 from router.render.limits import Budget, bounded, operate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from jinja2 import Environment, nodes
     from jinja2.runtime import Context
 
 FILTERS = (
     "abs batch capitalize count dictsort first float groupby int items last length list"
-    " lower map max min reject rejectattr reverse round select selectattr slice sort sum"
+    " lower map max min reject rejectattr reverse select selectattr slice sort"
     " title trim truncate unique upper"
 ).split()
 TESTS = (
@@ -47,8 +47,6 @@ _METHODS: dict[type, frozenset[str]] = {
     datetime: frozenset({"year", "month", "day", "hour", "minute", "second", "date", "isoformat"}),
 }
 _LOOP = frozenset("index index0 revindex revindex0 first last length depth depth0 cycle".split())
-_SHORT = frozenset({"kyc", "aml", "cdd", "edd", "pep", "id", "crs", "fatca", "sow"})
-_DATE = re.compile(r"(?:%-?[aAbBdeHIjmMpSyYZz%]|[^%])*")
 
 
 class Sources(BaseLoader):
@@ -61,6 +59,10 @@ class Sources(BaseLoader):
         if template not in self._texts:
             raise TemplateNotFound(template)
         return self._texts[template], template, None
+
+    def size(self, template: str) -> int:
+        """How many characters a template has; none where there is no such."""
+        return len(self._texts.get(template, ""))
 
 
 class Remembered(BytecodeCache):
@@ -91,16 +93,18 @@ _compiled: dict[tuple[Kind, str, str], CodeType] = {}
 class Sandbox(ImmutableSandboxedEnvironment):
     """An environment for one kind of words; every value that is printed is made safe for it."""
 
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
 
     def __init__(self, kind: Kind, loader: BaseLoader | None = None) -> None:
         self.budget = Budget()
-        self.finish = escaper(kind)
+        self._escape = escaper(kind)
+        self._sources = loader
         super().__init__(
             loader=loader,
             undefined=StrictUndefined,
             autoescape=True,
             finalize=self.finish,
+            optimized=False,  # what an expression makes is weighed when it is rendered
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=False,
@@ -110,21 +114,30 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         self.globals.clear()
         charged = self.budget.charged
-        self.filters = {name: charged(JINJA_FILTERS[name]) for name in FILTERS}
         own: dict[str, Callable[..., Any]] = {
             "join": self._join,
-            "replace": _replace,
+            "replace": replace,
+            "round": round_number,
+            "sum": add_up,
             "humanize": humanize,
             "date": date,
-            "default": _default,
-            "d": _default,
+            "default": default,
+            "d": default,
+            "string": clean,
+            "lines": self._lines,
         }
-        self.filters |= {name: charged(function) for name, function in own.items()}
-        self.filters |= {"e": self.finish, "escape": self.finish, "string": clean}
-        self.filters["lines"] = self._lines
-        self.filters[_STEP] = self.budget.each
-        self.filters[_CONCAT] = self._concat
-        self.tests = {name: JINJA_TESTS[name] for name in TESTS}
+        usual: dict[str, Callable[..., Any]] = {name: JINJA_FILTERS[name] for name in FILTERS}
+        self.filters = {name: charged(function) for name, function in (usual | own).items()}
+        self.filters |= {"e": self.finish, "escape": self.finish, CONCAT: self._concat}
+        self.filters |= {STEP: self.budget.each, WEIGH: self.budget.weigh, FETCH: self._fetch}
+        tests: dict[str, Any] = {name: JINJA_TESTS[name] for name in TESTS}
+        self.tests = {name: charged(test) for name, test in tests.items()}
+
+    def finish(self, value: Any) -> Markup:
+        """A value as words of this kind, weighed and counted."""
+        words = self._escape(self.budget.weigh(value))
+        self.budget.printed(words)
+        return words
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         if attr.startswith("_"):
@@ -150,87 +163,51 @@ class Sandbox(ImmutableSandboxedEnvironment):
         usual = self.default_binop_table[operator]
         return operate(operator, left, right, usual)
 
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(argument, slice):
+            self.budget.weigh(obj)
+        return super().getitem(obj, argument)
+
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         budget = __self.budget
         budget.spend()
+        for argument in (getattr(__obj, "__self__", None), *args, *kwargs.values()):
+            budget.weigh(argument)
         budget.enter()
         try:
             return bounded(super().call(__context, __obj, *args, **kwargs))
         finally:
             budget.leave()
 
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree = super()._parse(source, name, filename)
-        return _Counting().visit(tree)  # type: ignore[no-any-return]
+    def _generate(
+        self,
+        source: nodes.Template,
+        name: str | None,
+        filename: str | None,
+        defer_init: bool = False,
+    ) -> str:
+        """Make a template's code; here, since expressions come by here too."""
+        return super()._generate(Counting().visit(source), name, filename, defer_init)
+
+    def _fetch(self, names: Any) -> None:
+        """Pay for a template that is about to be included or imported."""
+        for name in [names] if isinstance(names, str) else names:
+            size = self._sources.size(name) if isinstance(self._sources, Sources) else 0
+            self.budget.spend(20 + size // 64)
 
     def _join(self, items: Any, between: str = "", attribute: str | None = None) -> Any:
         found = [item[attribute] if attribute else item for item in items]
         return self._concat(_between(found, between))
 
     def _concat(self, parts: Any) -> Any:
-        parts = list(parts)
+        parts = self.budget.weigh(list(parts))
         if any(isinstance(part, Markup) for part in parts):
-            return bounded(Markup("").join(self.finish(part) for part in parts))
+            return bounded(Markup("").join(self._escape(part) for part in parts))
         return bounded("".join(map(words_of, parts)))
 
     def _lines(self, value: Any) -> Markup:
         """A text of several lines, each made safe, with breaks between them (HTML)."""
-        return Markup("<br>\n").join(self.finish(line) for line in str(value).splitlines())
-
-
-_STEP = "each step"
-_CONCAT = "concat"
-
-
-class _Counting(NodeTransformer):
-    """Makes every loop count its rounds, and every `~` look at what it makes."""
-
-    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's name
-        self.generic_visit(node)
-        node.iter = nodes.Filter(
-            node.iter, _STEP, [], [], None, None, lineno=node.lineno, environment=node.environment
-        )
-        return node
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - Jinja's name
-        self.generic_visit(node)
-        parts = nodes.List(node.nodes, lineno=node.lineno, environment=node.environment)
-        return nodes.Filter(
-            parts, _CONCAT, [], [], None, None, lineno=node.lineno, environment=node.environment
-        )
-
-
-def humanize(value: Any) -> str:
-    """A key for readers: `in_review` is `In review`, `kyc_x` is `KYC x`; null is nothing."""
-    words = clean(value).replace("_", " ").split()
-    text = " ".join(word.upper() if word in _SHORT else word for word in words)
-    return text[:1].upper() + text[1:]
-
-
-def date(value: Any, form: str = "%d.%m.%Y %H:%M", timezone: str = "UTC") -> str:
-    """A moment in a form (`%Y-%m-%d`) and a time zone (`Europe/Zurich`)."""
-    if not isinstance(value, datetime):
-        raise FilterArgumentError("`date` shapes a moment, like `received_at`")
-    if len(form) > 100 or not _DATE.fullmatch(form):
-        raise FilterArgumentError(f"`{form}` is no form of a date")
-    try:
-        return value.astimezone(ZoneInfo(timezone)).strftime(form)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise FilterArgumentError(f"`{timezone}` is no time zone") from None
-
-
-def _default(value: Any, instead: Any = "", *_: Any) -> Any:
-    """The value, or something else where it is not there or null (which it often is)."""
-    return instead if value is None or isinstance(value, Undefined) else value
-
-
-def _replace(value: Any, old: str, new: str) -> str:
-    if len(str(old)) == 0:
-        raise SecurityError("`replace` needs a text to look for")
-    text, old, new = str(value), str(old), str(new)
-    if len(text) + text.count(old) * len(new) > 2**20:
-        raise SecurityError("`replace` would make too long a text")
-    return text.replace(old, new)
+        return Markup("<br>\n").join(self._escape(line) for line in str(value).splitlines())
 
 
 def _between(items: list[Any], between: str) -> list[Any]:

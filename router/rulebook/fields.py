@@ -166,6 +166,11 @@ class _Fields:
         tested = {one.path for one, _ in lines_of(place.condition, asked) if isinstance(one, Field)}
         unknown = names - KNOWN_FIELDS - self._known.keys()
         # What is not known is undefined in every sample: that is told above.
+        fault = None if unknown else _always_fails(line.source, asked)
+        if fault is not None:
+            text = f"{place.who}: `if` fails for every event: {fault}"
+            yield Problem(place.tree.within(path, line.source), text)
+            return
         for name in sorted(names & NULLABLE_FIELDS - tested) if not unknown else ():
             fault = _fails_without(line.source, name, asked)
             if fault is not None:
@@ -235,6 +240,20 @@ def _at(data: Any, path: Sequence[str | int]) -> Any:
     for part in path:
         data = data[part]
     return data
+
+
+def _always_fails(source: str, triggers: frozenset[str]) -> str | None:
+    """Why an expression has no answer for any event of these triggers (none: of all)."""
+    ask = compile_expression(source)
+    fault = None
+    for trigger in sorted(triggers.intersection(TRIGGERS) or TRIGGERS):
+        try:
+            ask({**sample(trigger, null=False).fields, "source": "s"})
+        except ExpressionError as error:
+            fault = str(error)
+        else:
+            return None
+    return fault
 
 
 def _fails_without(source: str, name: str, triggers: frozenset[str]) -> str | None:

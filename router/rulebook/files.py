@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from glob import escape
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -42,12 +44,14 @@ def read_files(path: str, templates: str | None = None) -> Files:
     """
     problems: list[Problem] = []
     rules: dict[str, str] = {}
+    if not _is_plain(path, problems):
+        return Files(_shown(path), {}, {}, problems=tuple(problems))
     text = _read(Path(path), path, problems)
     if text is not None:
         rules[path] = text
         if "include" in text:
             for name in _included(path, text, problems):
-                found = _read(Path(name), name, problems)
+                found = _read(Path(name), name, problems) if _is_plain(name, problems) else None
                 if found is not None:
                     rules[name] = found
     others = _others(path, text, problems) if text and "holidays" in text else {}
@@ -118,18 +122,24 @@ def _leads_out(name: str) -> bool:
 
 
 def _matching(folder: Path, pattern: str) -> list[str]:
-    """The files of a folder that are like a pattern, in the order of their names."""
+    """The files of a folder that are like a pattern, in the order of their names.
+
+    What an editor or a system leaves there for itself begins with a dot, and is only meant where
+    it is named.
+    """
     try:
-        return sorted(str(one) for one in folder.glob(pattern) if one.is_file())
+        names = sorted(str(file) for file in folder.glob(pattern) if file.is_file())
     except (ValueError, OSError, NotImplementedError):
         return []  # a pattern that no file can be like
+    hidden = PurePath(pattern).name.startswith(".")
+    return [name for name in names if hidden or not PurePath(name).name.startswith(".")]
 
 
 def _tests(rules: Iterable[str], problems: list[Problem]) -> dict[str, str]:
     """The files of tests in the folders of the rules files, in the order of names."""
     found: dict[str, str] = {}
     for folder in dict.fromkeys(Path(name).parent for name in rules):
-        for file in sorted(folder.glob(f"*{TESTS}")):
+        for file in _listed(folder, f"*{TESTS}", problems):
             text = _read(file, str(file), problems)
             if text is not None:
                 found[str(file)] = text
@@ -138,9 +148,7 @@ def _tests(rules: Iterable[str], problems: list[Problem]) -> dict[str, str]:
 
 def _templates(folder: Path, problems: list[Problem]) -> dict[str, str]:
     found: dict[str, str] = {}
-    if not folder.is_dir():
-        return found
-    for file in sorted(folder.rglob("*.j2")):
+    for file in _listed(folder, "**/*.j2", problems):
         name = file.relative_to(folder).as_posix()
         text = _read(file, template_file(name), problems)
         if text is not None:
@@ -148,19 +156,69 @@ def _templates(folder: Path, problems: list[Problem]) -> dict[str, str]:
     return found
 
 
+def _listed(folder: Path, pattern: str, problems: list[Problem]) -> list[Path]:
+    """The files of a folder, in the order of their names, without those that editors, systems and
+    orchestrators keep there for themselves."""
+    try:
+        files = sorted(file for file in folder.glob(pattern) if file.is_file())
+    except OSError as error:
+        fault = f"the folder cannot be read: {(error.strerror or 'unknown').lower()}"
+        problems.append(Problem(Position(_shown(str(folder)), 1, 1), fault))
+        return []
+    ours = [file for file in files if not _is_hidden(file.relative_to(folder))]
+    return [file for file in ours if _is_plain(str(file), problems)]
+
+
+def _is_hidden(path: PurePath) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _is_plain(name: str, problems: list[Problem]) -> bool:
+    """Whether a file's name can be written down and shown; it is a problem if not."""
+    if name.isprintable():
+        return True
+    fault = "its name is not UTF-8, or has a character that cannot be shown; rename the file"
+    problems.append(Problem(Position(_shown(name), 1, 1), fault))
+    return False
+
+
+def _shown(name: str) -> str:
+    """A file's name in characters that can be shown: others as `\\xfc`."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _read(file: Path, name: str, problems: list[Problem]) -> str | None:
     try:
-        if file.is_file() and file.stat().st_size > LARGEST:
-            fault = "it is larger than 1 MiB"
-        else:
-            return file.read_bytes().decode("utf-8-sig")
+        return _bytes_of(file).decode("utf-8-sig")
     except FileNotFoundError:
         fault = "there is no such file; ROUTER_RULES names the rules file"
     except IsADirectoryError:
         fault = "it is a folder; name the file in it"
     except UnicodeDecodeError:
         fault = "it is not UTF-8 text"
+    except _NoText as error:
+        fault = str(error)
     except OSError as error:
         fault = f"it cannot be read: {(error.strerror or 'unknown').lower()}"
     problems.append(Problem(Position(name, 1, 1), fault))
     return None
+
+
+class _NoText(Exception):
+    """A file that is not read; the text says why."""
+
+
+def _bytes_of(file: Path) -> bytes:
+    """What a file holds. Of a pipe or a device nothing is asked: it might never answer."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as opened:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError
+        if not stat.S_ISREG(mode):
+            raise _NoText("it is no file, but a pipe, a socket or a device")
+        content = opened.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise _NoText("it is larger than 1 MiB")
+    return content

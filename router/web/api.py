@@ -104,7 +104,7 @@ def _deliveries(service: Service, rows: Sequence[DeliveryRow]) -> list[DeliveryR
 
 def _with_reasons(service: Service, rows: Iterable[DeliveryRow]) -> list[DeliveryRow]:
     channels = service.rules.current.ruleset.channels
-    return with_reasons(rows, channels, service.ledger.lanes(), service.now())
+    return with_reasons(rows, channels, service.ledger.desk.lanes(), service.now())
 
 
 @post("/api/deliveries/{delivery_id:int}/resend", status_code=202)

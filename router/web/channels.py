@@ -179,11 +179,11 @@ def find_states(service: Service) -> list[ChannelState]:
 def _known(service: Service) -> Known:
     ledger, now = service.ledger, service.now()
     return Known(
-        lanes=ledger.lanes(),
+        lanes=ledger.desk.lanes(),
         waiting=ledger.desk.waiting(list(_channels(service))),
         sent=_by_name(ledger.desk.tallies("sent", now - LOOKS_BACK)),
         failed=_by_name(ledger.desk.tallies("failed", now - HOURS * HOUR)),
-        mutes=tuple(ledger.mutes()),
+        mutes=tuple(ledger.desk.mutes()),
     )
 
 

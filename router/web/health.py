@@ -43,6 +43,6 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Everything counted, in Prometheus' text format."""
     service: Service = request.app.state.service
     service.metrics.waits(await asyncio.to_thread(service.ledger.pending))
-    lanes = await asyncio.to_thread(service.ledger.lanes)
+    lanes = await asyncio.to_thread(service.ledger.desk.lanes)
     service.metrics.fails({name: lane.failures for name, lane in lanes.items()})
     return Response(service.metrics.text(), media_type=CONTENT_TYPE)

@@ -166,7 +166,7 @@ def captured_text(captured: Mapping[str, Any]) -> str:
 
 def paused(service: Service) -> dict[str, str]:
     """The channels that are paused, and why in a sentence."""
-    return why_paused(service.rules.current.ruleset.channels, service.ledger.lanes())
+    return why_paused(service.rules.current.ruleset.channels, service.ledger.desk.lanes())
 
 
 def notices(service: Service) -> list[str]:
@@ -175,10 +175,10 @@ def notices(service: Service) -> list[str]:
     told = [
         f"The {mute.kind} {mute.name} is muted until {exact(mute.until)}: {mute.reason}"
         f" ({sum(mute.held.values())} held back)"
-        for mute in service.ledger.mutes()
+        for mute in service.ledger.desk.mutes()
     ]
     channels = service.rules.current.ruleset.channels
-    for name, lane in sorted(service.ledger.lanes().items()):
+    for name, lane in sorted(service.ledger.desk.lanes().items()):
         if name in channels and lane.failing_since is not None and lane.rests_until > now:
             since, again = show_duration(now - lane.failing_since), ago(lane.rests_until, now)
             told.append(f"The channel {name} fails for {since}; tried again {again}. {lane.error}")

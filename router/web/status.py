@@ -67,7 +67,7 @@ async def diff(request: Asked) -> Html:
     def draw() -> str:
         files = []
         for hash_ in (old, new):
-            found = service.ledger.ruleset(hash_)
+            found = service.ledger.desk.ruleset(hash_)
             if found is None:
                 raise NotThere(f"no ruleset `{hash_}` was kept; those that were stand at /status")
             files.append(found)

@@ -124,7 +124,7 @@ def test_a_stored_event_says_what_became_of_each_delivery(
 def test_what_the_router_told_about_itself_is_explained_in_its_words(tmp_path: Path) -> None:
     ledger = open_ledger(Secret(f"sqlite:///{tmp_path / 'router.db'}"), lambda: 1.8e9)
     told = {"title": "Channel post fails", "text": "since an hour"}
-    ledger.tell(
+    ledger.upkeep.tell(
         Own(
             key="k", again_at=1.9e9, rule="channel_failing: any", trigger="channel_failing",
             fields=told, channels=("duty",), ruleset="h",

@@ -81,6 +81,6 @@ def test_one_whose_process_says_nothing_is_lost_and_all_are_forgotten(
     assert state(ledger) == "lost"
     clock.now += KEPT
     assert state(ledger) is None
-    ledger.forget()
+    ledger.upkeep.forget()
     clock.now -= KEPT
     assert state(ledger) is None, "it is not only hidden"

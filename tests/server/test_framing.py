@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,7 +105,8 @@ REFUSED = {
     "another coding first": b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: x, chunked\r\n\r\n"
     b"0\r\n\r\n",
     "another coding last": b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, x\r\n\r\n",
-    "a coding like it": b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "a coding like it": b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n"
+    b"0\r\n\r\n",
     "two codings": b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
     b"Transfer-Encoding: identity\r\n\r\n0\r\n\r\n",
     "chunks in 1.0": b"POST /a HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -186,7 +188,7 @@ def test_many_requests_cut_anywhere_are_just_these(
     server.seen.clear()
     stream = b"".join(requests)
     places = [0, *sorted({int(cut * len(stream)) for cut in cuts}), len(stream)]
-    pieces = [stream[a:b] for a, b in zip(places, places[1:], strict=False) if a < b]
+    pieces = [stream[a:b] for a, b in pairwise(places) if a < b]
     answer = server.exchange(pieces, len(requests))
     assert statuses(answer) == [200] * len(requests)
     assert [seen.path for seen in server.seen] == ["/hooks/a"] * len(requests)
