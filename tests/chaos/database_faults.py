@@ -129,10 +129,13 @@ def _restart(stage: Stage, number: int, seconds: float) -> None:
 
 def _lock(stage: Stage, tables: str, seconds: float) -> None:
     name = stage.url.rpartition("/")[2]
-    with stage.fault(f"lock on {tables}", *stage.names), stage.server.connect(name) as connection:
-        with connection.transaction():
-            connection.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
-            stage.wait(min(seconds, stage.seconds * 4))
+    with (
+        stage.fault(f"lock on {tables}", *stage.names),
+        stage.server.connect(name) as connection,
+        connection.transaction(),
+    ):
+        connection.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
+        stage.wait(min(seconds, stage.seconds * 4))
 
 
 def _view(address: tuple[str, int], over: threading.Event) -> None:

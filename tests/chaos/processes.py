@@ -17,6 +17,21 @@ def no_fault(stage: Stage) -> None:
         stage.wait(stage.seconds / 2)
 
 
+@scenario("started together", "replicas start at once on an empty database", at_once=True)
+def started_together(stage: Stage) -> None:
+    no_fault(stage)
+
+
+@scenario(
+    "started together on SQLite",
+    "replicas start at once where there is no file yet",
+    database="sqlite",
+    at_once=True,
+)
+def started_together_on_sqlite(stage: Stage) -> None:
+    no_fault(stage)
+
+
 @scenario("stopped", "SIGSTOP of a replica under load, then SIGCONT")
 def stopped(stage: Stage) -> None:
     victim = stage.any_name()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Manner = Literal["well", "slow", "down", "hang"]
 SLOW = 0.3
-"""Seconds that the slow channel takes: so that something is always on its way when a replica dies."""
+"""Seconds that the slow channel takes: something is on its way whenever a replica dies."""
 
 
 class Sink:

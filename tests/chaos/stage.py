@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from chaos.ending import collect, drain, ready_at_end
 from chaos.history import Fault, History
 from chaos.ports import free_port
 from chaos.posters import Posters
 from chaos.proxy import Proxy
-from chaos.records import Records, Unreachable
 from chaos.replica import Replica, wait_until
 from chaos.sampling import Sampler, ask
 from chaos.sink import Sink
 from chaos.supervisor import Supervisor
-from chaos.workload import courses, rules_text
+from chaos.workload import rules_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from chaos.cgroup import ThreadLimit
     from chaos.clocks import Clock
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 WARM = 2.0
 """Seconds of load before the fault."""
-TAIL = 3.0
-"""Seconds of load after it."""
 NAMES = "abcdefgh"
 TRIES = 200
 """How often a fault is begun anew until it catches a transaction; then it is wherever it is."""
@@ -68,7 +66,7 @@ class Stage:
         self.proxy: Proxy | None = None
         self.replication: Proxy | None = None
         """The proxy that a standby follows its primary through."""
-        self._faults: list[Fault] = []
+        self.faults: list[Fault] = []
         self._rig = rig
 
     @property
@@ -111,14 +109,14 @@ class Stage:
         """A fault is on within this block."""
         began = time.monotonic()
         current = Fault(name, began, float("inf"), frozenset(victims), reachable, far_ends)
-        self._faults.append(current)
+        self.faults.append(current)
         self.supervisor.excused = frozenset() if reachable else frozenset(victims)
         try:
             yield
         finally:
-            self._faults.remove(current)
+            self.faults.remove(current)
             over = msgspec.structs.replace(current, ended=time.monotonic())
-            self._faults.append(over)
+            self.faults.append(over)
             self.supervisor.excused = frozenset()
 
     def catch_inside(self, victim: str, begin: Act, end: Act) -> None:
@@ -153,10 +151,12 @@ class Stage:
             self.scenario.act(self)
             calm = time.monotonic()
             self.sink.recover()
-            recovered, drained = self._drain()
-            ready = self._ready_at_end()
+            recovered, drained = drain(self)
+            ready = ready_at_end(self)
             self.sampler.stop()
-            history = self._history(began, calm, recovered, drained, ready)
+            history = collect(
+                self, began=began, calm=calm, recovered=recovered, drained=drained, ready=ready
+            )
             self.supervisor.stop()
             for replica in self.replicas:
                 replica.stop()
@@ -177,10 +177,19 @@ class Stage:
         rules = rules_text(f"http://{address}:{self.sink.port}", scenario.extra)
         for name in self.names:
             self.replicas.append(self._make_replica(name, rules))
+        self._start_all()
+
+    def _start_all(self) -> None:
         self.supervisor = Supervisor(self.replicas, self.start)
+        self.sampler = Sampler(self.replicas, self.url)
         self.cleanup.callback(self._end_all)
-        for replica in self.replicas:
+        self.cleanup.callback(self.sampler.stop)
+        self.supervisor.start(self.sampler)
+        self.sampler.start()
+        for number, replica in enumerate(self.replicas):
             self.start(replica)
+            if number == 0 and not self.scenario.at_once:
+                self.wait_ready(replica.name, 60.0)
         for replica in self.replicas:
             if not self.wait_ready(replica.name, 60.0):
                 raise TimeoutError(f"{replica.name} was never ready: {replica.last_line()}")
@@ -200,9 +209,7 @@ class Stage:
         settings = {"ROUTER_DATABASE_URL": self.service_url, **self.settings.get(name, {})}
         if self.scenario.database == "postgresql":
             settings["ROUTER_DATABASE_URL"] += f"?application_name={name}"
-        return Replica(
-            name, self.folder / name, address, rules, prefix, **settings
-        )
+        return Replica(name, self.folder / name, address, rules, prefix, **settings)
 
     def _database(self, address: str) -> tuple[str, str]:
         name = f"c{self._rig.next_number()}"
@@ -222,72 +229,8 @@ class Stage:
     def _load(self) -> None:
         addresses = {replica.name: replica.address for replica in self.replicas}
         self.posters = Posters(addresses, self.chance, extra=self.scenario.extra)
-        self.sampler = Sampler(self.replicas, self.url)
         self.cleanup.callback(self.posters.stop)
-        self.cleanup.callback(self.sampler.stop)
-        self.supervisor.start(self.sampler)
-        self.sampler.start()
         self.posters.start()
-
-    def _drain(self) -> tuple[float | None, float | None]:
-        """Load for a while longer, then none: when what was due had gone, and when all had."""
-        records = Records(self.url)
-        bound = self.scenario.bounds.due
-        began = time.monotonic()
-        last: list[int] = []
-        _quietly(lambda: last.append(records.last_event()) is None, bound)
-        recovered = None
-        if last and _quietly(lambda: records.waiting(until=last[0]) == 0, bound):
-            recovered = time.monotonic()
-        self.wait(max(0.0, TAIL - (time.monotonic() - began)))
-        self.posters.stop()
-        empty = _quietly(lambda: records.waiting() == 0, bound)
-        drained = time.monotonic() if empty else None
-        records.close()
-        return recovered, drained
-
-    def _ready_at_end(self) -> dict[str, int]:
-        wait_until(
-            lambda: all(ask(r.address, "/readyz") == 200 for r in self.replicas),
-            self.scenario.bounds.due,
-        )
-        return {
-            replica.name: ask(replica.address, "/readyz") if replica.runs else -1
-            for replica in self.replicas
-        }
-
-    def _history(
-        self,
-        began: float,
-        calm: float,
-        recovered: float | None,
-        drained: float | None,
-        ready: dict[str, int],
-    ) -> History:
-        records = Records(self.url)
-        history = History(
-            posts=tuple(self.posters.posts),
-            arrivals=tuple(self.sink.arrivals),
-            samples=tuple(sorted(self.sampler.samples, key=lambda sample: sample.at)),
-            due=tuple(self.sampler.due),
-            faults=tuple(self._faults),
-            exits=tuple(self.supervisor.exits),
-            events=records.events(),
-            deliveries=records.deliveries(),
-            expected=dict(self.posters.expected),
-            courses=courses(self.scenario.extra),
-            uid=records.uid(),
-            replicas=tuple(self.names),
-            began=began,
-            calm=calm,
-            recovered=recovered,
-            drained=drained,
-            ended=time.monotonic(),
-            erased=self.erased,
-            ready=ready,
-        )
-        records.close()
-        return history
 
     def _end_all(self) -> None:
         self.supervisor.stop()
@@ -297,15 +240,3 @@ class Stage:
 def _kill_all(replicas: Sequence[Replica]) -> None:
     for replica in replicas:
         replica.kill()
-
-
-def _quietly(condition: Callable[[], bool], limit: float) -> bool:
-    """Wait for a condition over a ledger that may not answer yet."""
-
-    def asked() -> bool:
-        try:
-            return condition()
-        except Unreachable:
-            return False
-
-    return wait_until(asked, limit, 0.25)

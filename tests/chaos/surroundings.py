@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
+import sqlite3
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,7 +114,7 @@ def restored_backup(stage: Stage) -> None:
     backup = stage.folder / "backup.db"
     with stage.fault("restore", replica.name, reachable=False):
         replica.stop()
-        shutil.copy(path, backup)
+        _back_up(path, backup)
         stage.start(replica)
         stage.wait_ready(replica.name)
         stage.wait(stage.seconds / 2)
@@ -123,6 +125,15 @@ def restored_backup(stage: Stage) -> None:
         stage.erased = time.monotonic()
         stage.start(replica)
         stage.wait_ready(replica.name)
+
+
+def _back_up(path: Path, copy: Path) -> None:
+    """Copy a database with what its log still holds, as `.backup` of sqlite3 does."""
+    with (
+        contextlib.closing(sqlite3.connect(path)) as source,
+        contextlib.closing(sqlite3.connect(copy)) as target,
+    ):
+        source.backup(target)
 
 
 def _restart_all(stage: Stage) -> None:
