@@ -49,7 +49,7 @@ COURSES = {
     "shaky": Course(well=False),
     "rated": Course(per_second=RATE, burst=2),
     "stuck": Course(well=False),
-    "timed": Course(),
+    "timed": Course(ordered=False),
     "gathered": Course(ordered=False),
 }
 
