@@ -38,7 +38,7 @@ def find_due(connection: sa.Connection, engine: Engine, now: float) -> Due:
     paused: set[str] = set()
     failing: dict[str, float] = {}
     oldest: float | None = None
-    rows = connection.exec_driver_sql(_DUE_SQLITE if engine.sqlite else _DUE_POSTGRES)
+    rows = connection.exec_driver_sql(_DUE_SQLITE if engine.sqlite else _DUE_POSTGRES, (now,))
     for channel, due_at, rests_until, failures, failing_since, paused_at in rows:
         if channel is None:
             newest = failures
@@ -72,13 +72,14 @@ _DUE = (
     " UNION ALL SELECT (SELECT min(d.channel) FROM deliveries AS d"
     " WHERE d.state = 'pending' AND d.channel > names.channel)"
     " FROM names WHERE names.channel IS NOT NULL)"
-    " SELECT names.channel, (SELECT min(d.due_at) FROM deliveries AS d WHERE d.state = 'pending'"
-    " AND d.turn = 2 AND d.channel = names.channel) AS due_at, coalesce(rests_until, 0)"
+    " SELECT names.channel, CASE WHEN rests_until > {} THEN rests_until"
+    " ELSE (SELECT min(d.due_at) FROM deliveries AS d WHERE d.state = 'pending'"
+    " AND d.turn = 2 AND d.channel = names.channel) END AS due_at, coalesce(rests_until, 0)"
     " AS rests_until, coalesce(failures, 0) AS failures, failing_since, paused_at"
     " FROM names LEFT JOIN lanes ON lanes.channel = names.channel WHERE names.channel IS NOT NULL"
     " UNION ALL SELECT channel, NULL, rests_until, failures, failing_since, paused_at"
     " FROM lanes WHERE paused_at IS NOT NULL OR failing_since IS NOT NULL"
     " UNION ALL SELECT NULL, NULL, NULL, "
 )
-_DUE_SQLITE = _DUE + "value, NULL, NULL FROM counters WHERE name = 'deliveries'"
-_DUE_POSTGRES = _DUE + "last_value, NULL, NULL FROM deliveries_ids"
+_DUE_SQLITE = _DUE.format("?") + "value, NULL, NULL FROM counters WHERE name = 'deliveries'"
+_DUE_POSTGRES = _DUE.format("%s") + "last_value, NULL, NULL FROM deliveries_ids"
