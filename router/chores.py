@@ -19,13 +19,20 @@ if TYPE_CHECKING:
     from router.in_force import Rules
     from router.ledger import Due, Ledger
     from router.metrics import Metrics
+    from router.scheduler import Scheduler
 
+IDENTITY = 5.0
 TAKE_OVER = 3.0
 WATCH = 3.0
 EXPIRE = 3.0
 RARE = 60.0
 BACK = 1.0
 """Seconds that a clock has to be set back for what was due to be looked after."""
+FORWARD = 60.0
+"""Seconds that a clock has to be set forward for it to be told, and purging to wait."""
+FIRST_PURGE = 600.0
+"""Seconds before a process purges, from its start and from when its clock was set forward: a clock
+that is wrong is set right by then, and has taken no history away."""
 PAUSE = 0.2
 """Seconds between two steps of purging: accepts come first."""
 
@@ -49,7 +56,12 @@ class Chores:
     """The housekeeping of one process. Called by the worker's clock."""
 
     def __init__(
-        self, ledger: Ledger, rules: Rules, metrics: Metrics, now: Callable[[], float]
+        self,
+        ledger: Ledger,
+        rules: Rules,
+        metrics: Metrics,
+        scheduler: Scheduler,
+        now: Callable[[], float],
     ) -> None:
         self._ledger = ledger
         self._rules = rules
@@ -58,11 +70,15 @@ class Chores:
         self.watch = Watching(ledger, rules, now)
         self._faults = Repeated("chore_fault")
         self._last = 0.0
+        self._ticked = scheduler.monotonic()
+        self._scheduler = scheduler
+        self._purge_from = self._ticked + min(FIRST_PURGE, rules.retention)  # monotonic
         self._newest = 0  # the highest delivery id of the last look
         self._failing: dict[str, float] = {}
         self._after = 0
         self._purge = _Chore("purge", RARE, self._purge_some)
         self._chores = (
+            _Chore("identity", IDENTITY, lambda _: ledger.check_identity()),
             _Chore("take over", TAKE_OVER, self._take_over),
             _Chore("expire", EXPIRE, self._expire),
             _Chore("watch", WATCH, self.watch.step),
@@ -78,14 +94,23 @@ class Chores:
     def step(self) -> None:
         """Do what it is time for."""
         now = self._now()
-        was, self._last = self._last, now
-        if now < was - BACK:
-            _log.warning("clock_set_back", seconds=round(was - now, 3))
-            self._do("set back", lambda _: self._set_back(was), now)
+        self._see_clock(now)
         for chore in self._chores:
             if chore.is_due(now):
                 chore.done_at = now
                 self._do(chore.name, chore.do, now)
+
+    def _see_clock(self, now: float) -> None:
+        """See whether the clock was set since the last time."""
+        moment = self._scheduler.monotonic()
+        was, self._last = self._last, now
+        passed, self._ticked = moment - self._ticked, moment
+        if now < was - BACK:
+            _log.warning("clock_set_back", seconds=round(was - now, 3))
+            self._do("set back", lambda _: self._set_back(was), now)
+        elif was and now - was > passed + FORWARD:
+            _log.warning("clock_set_forward", seconds=round(now - was - passed, 3))
+            self._purge_from = moment + min(FIRST_PURGE, self._rules.retention)
 
     def _do(self, name: str, do: Callable[[float], None], now: float) -> None:
         try:
@@ -123,6 +148,8 @@ class Chores:
         )
 
     def _purge_some(self, now: float) -> None:
+        if self._scheduler.monotonic() < self._purge_from:
+            return
         purged = self._ledger.upkeep.purge(now - self._rules.retention, self._after)
         self._after = purged.looked
         self._purge.every = PAUSE if self._after else min(RARE, self._rules.retention)

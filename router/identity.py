@@ -29,6 +29,7 @@ Deed = Literal[
     "test message",
     "token made",
     "token revoked",
+    "database noticed",
 ]
 DEEDS: tuple[Deed, ...] = get_args(Deed)
 """What the audit log tells of."""

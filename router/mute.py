@@ -41,7 +41,7 @@ def begin_mute(
     words = " ".join(reason.replace("\0", "").split())
     if not words:
         raise ValueError("a mute needs a reason: those who miss a message will ask for it")
-    return ledger.mute(found, name, until=now + seconds, reason=words[:300], author=author)
+    return ledger.desk.mute(found, name, until=now + seconds, reason=words[:300], author=author)
 
 
 def kind_of(name: str, ruleset: Ruleset, asked: str | None) -> MuteKind:

@@ -19,6 +19,7 @@ import msgspec
 from router import __version__
 from router.accept import Receipt, accept
 from router.access import Access
+from router.identity import Identity
 from router.in_force import Loaded, Rules
 from router.ledger import LedgerUnavailable, Process, open_ledger
 from router.log import get_logger
@@ -32,7 +33,7 @@ from router.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from router.identity import Deed, Identity
+    from router.identity import Deed
     from router.secret import Redactor
     from router.settings import Settings
     from router.supervisor import Beat
@@ -82,7 +83,8 @@ class Service:
         self.now = now
         self.started_at = now()
         self.metrics = Metrics()
-        self.ledger = open_ledger(settings.database_url, now)
+        existing = settings.database_expect == "existing"
+        self.ledger = open_ledger(settings.database_url, now, existing=existing)
         try:
             self.rules = Rules(settings, environment, read_file, self.ledger, redactor)
         except BaseException:
@@ -134,7 +136,7 @@ class Service:
 
     async def readiness(self) -> Readiness:
         """Say why this process should not be sent work."""
-        reasons = list(self.supervisor.faults())
+        reasons = [*self.supervisor.faults(), *self.ledger.lost()]
         if self.stopping:
             reasons.append("it is stopping")
         if self.role != "receive":
@@ -150,6 +152,8 @@ class Service:
     def start(self) -> None:
         """Begin to write, claim and send."""
         self.ledger.start(None if self.role == "receive" else self.worker, self.supervisor)
+        self.supervisor.demand(self.ledger.lost)
+        self._tell_opening()
         self._tell(self.rules.last)
         self._end_removed()
         self._present()
@@ -265,6 +269,17 @@ class Service:
             _log.warning("channel_removed", deliveries=failed)
         if cancelled:
             _log.warning("rule_removed", deliveries=cancelled)
+
+    def _tell_opening(self) -> None:
+        """Say what the ledger turned out to be, where that is not as usual."""
+        identity = self.ledger.identity
+        if identity is None or not identity.opening.text:
+            return
+        opening = identity.opening
+        _log.warning("database_noticed", kind=opening.kind, text=opening.text)
+        if opening.kind != "moved":
+            router = Identity("router", "operator", "command")
+            self.audit(router, "database noticed", opening.kind, opening.text)
 
     def _tell(self, loaded: Loaded) -> None:
         sound = loaded.outcome != "broken"

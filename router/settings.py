@@ -39,6 +39,7 @@ NAMES = (
     "ROUTER_LOG_FORMAT",
     "ROUTER_LOG_LEVEL",
     "ROUTER_CA_BUNDLE",
+    "ROUTER_DATABASE_EXPECT",
 )
 _SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|kB|MB)?")
 _HASH = re.compile(r"\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[\w+/]+\$[\w+/]+", re.ASCII)
@@ -75,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Literal["console", "json"] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     ca_bundle: str | None = None
+    database_expect: Literal["any", "existing"] = "any"
 
     @property
     def base_url(self) -> str:
@@ -263,6 +265,7 @@ _READERS: dict[str, Callable[[str], object]] = {
     "ROUTER_API_TOKEN": Secret,
     "ROUTER_DATABASE_URL": Secret,
     "ROUTER_OUTBOUND": _words("live", "capture"),
+    "ROUTER_DATABASE_EXPECT": _words("any", "existing"),
     "ROUTER_LOG_FORMAT": _words("console", "json"),
     "ROUTER_LOG_LEVEL": _words("debug", "info", "warning", "error"),
 }

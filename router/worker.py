@@ -14,7 +14,8 @@ from router.attempt import Attempts
 from router.chores import Chores
 from router.clock import Clock
 from router.lane import Lane
-from router.log import get_logger
+from router.ledger import LedgerUnavailable
+from router.log import Repeated
 from router.scheduler import THREADS
 from router.senders import Senders
 from router.sending import Sending
@@ -36,8 +37,6 @@ CLOCK = "worker-clock"
 CLOCK_SILENCE = 40.0
 """Seconds within which the clock comes round: each of its questions to the ledger is bounded."""
 
-_log = get_logger()
-
 
 class Worker:
     """Sends what is due, until it is stopped. It is the ledger's Hands."""
@@ -58,7 +57,8 @@ class Worker:
         self._lanes: dict[str, Lane] = {}
         self._lock = scheduler.lock()
         self._stopping = scheduler.event()
-        chores = Chores(ledger, rules, metrics, now)
+        self._unwritten = Repeated("ledger")
+        chores = Chores(ledger, rules, metrics, scheduler, now)
         self._watch = chores.watch
         attempts = Attempts(ledger, rules, metrics, chores.watch, now, luck)
         self._sending = Sending(
@@ -178,7 +178,7 @@ class Worker:
             self.clock.look_up()
 
     def unwritten(self, what: str, reason: str) -> None:
-        _log.error("ledger_unavailable", what=what, reason=reason)
+        self._unwritten.note(what, LedgerUnavailable(reason), expected=True)
 
     # --- where a place is free again ---
 

@@ -38,7 +38,7 @@ def command(
     settings = settings_now()
     if name is None:
         ledger = open_ledger_now(settings)
-        show_mutes(ledger.mutes(ended=ended))
+        show_mutes(ledger.desk.mutes(ended=ended))
         ledger.close()
         return
     if length is None or reason is None:

@@ -17,9 +17,9 @@ def command(name: str) -> None:
       router unmute kyc-team
     """
     ledger = open_ledger_now(settings_now())
-    ended = ledger.unmute(name=name)
+    ended = ledger.desk.unmute(name=name)
     if not ended and name.isascii() and name.isdigit():
-        ended = ledger.unmute(int(name))
+        ended = ledger.desk.unmute(int(name))
     for mute in ended:
         note_deed(ledger, "unmute", f"{mute.kind} {mute.name}")
     ledger.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from router.ledger.gate import Candidate, gate
 from router.ledger.lanes import resting
 from router.ledger.mutes import Silence
-from router.ledger.shapes import Accepted, Draft, InHand
+from router.ledger.shapes import Accepted, Draft, InHand, delivery_key
 from router.ledger.tables import (
     BEHIND,
     LATER,
@@ -251,7 +251,7 @@ def _in_hand(draft: Draft, row: NewDelivery, uid: str) -> InHand:
     event = draft.event
     return InHand(
         id=row.id,
-        key=f"{uid}-{row.id}",
+        key=delivery_key(uid, row.id, row.created_at),
         event=type(event)(row.event_id, event.source, event.received_at, event.body, event.fields),
         ruleset=row.ruleset,
         rule=row.rule,

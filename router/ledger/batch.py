@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from router.ledger.accept import accept
 from router.ledger.claim import claim
 from router.ledger.lanes import add_lanes
-from router.ledger.orders import AcceptOrder, CallOrder, ClaimOrder, Hands, Order, RecordOrder
+from router.ledger.orders import (
+    AcceptOrder,
+    CallOrder,
+    ClaimOrder,
+    Hands,
+    Order,
+    RecordOrder,
+    settle,
+)
 from router.ledger.record import record
 from router.ledger.turns import lock_cases
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import sqlalchemy as sa
 
@@ -83,6 +92,27 @@ def commit(connection: sa.Connection, engine: Engine, batch: Batch) -> Committed
         }
         results = [order.function(connection) for order in calls]
     return Committed(orders, written, freed, claimed, results)
+
+
+def follow_ups(committed: Committed, hands: Hands | None) -> list[Callable[[], None]]:
+    """What is to be done once a batch is on disk, step by step: hand over, and answer."""
+    written, orders = committed.written, committed.orders
+    accepts = [order for order in orders if isinstance(order, AcceptOrder)]
+    calls = [order for order in orders if isinstance(order, CallOrder)]
+    steps: list[Callable[[], None]] = []
+    if hands:
+        steps.append(partial(hands.take, written.in_hand))
+        steps += [partial(hands.claimed, *claimed) for claimed in committed.claimed.items()]
+        steps += [partial(hands.wait, name) for name in written.waiting | committed.freed]
+        if written.first_moment is not None:
+            steps.append(partial(hands.later, written.first_moment))
+    steps += [order.done for order in orders if isinstance(order, RecordOrder)]
+    steps.append(partial(settle, accepts, written.accepted))
+    steps += [
+        partial(call.reply.resolve, result)
+        for call, result in zip(calls, committed.results, strict=True)
+    ]
+    return steps
 
 
 def _cases(drafts: Sequence[AcceptOrder], tried: Sequence[RecordOrder]) -> set[str | None]:

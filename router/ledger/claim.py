@@ -17,7 +17,7 @@ from router.ledger.accept import LEASE
 from router.ledger.gather import Unit, units
 from router.ledger.lanes import TRIP, allowed, lane_of, probing, spend
 from router.ledger.mutes import Silence
-from router.ledger.shapes import Claim, InHand, Listed
+from router.ledger.shapes import Claim, InHand, Listed, delivery_key
 from router.ledger.tables import WAITS_FIRST, attempts, deliveries, events, messages
 from router.ledger.tallies import Counts
 from router.ledger.turns import promote
@@ -191,7 +191,7 @@ def _in_hand(
         )
     return InHand(
         id=first.id,
-        key=f"{uid}-{first.id}",
+        key=delivery_key(uid, first.id, first.created_at),
         event=by_id[last.event_id],
         ruleset=last.ruleset,
         rule=first.rule,

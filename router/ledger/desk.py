@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from router.ledger import facts, lanes, overview, rulesets, tallies
+from router.ledger import facts, lanes, mutes, overview, rulesets, tallies
 from router.ledger.read import find_ruleset
 from router.ledger.shapes import Pause
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from router.ledger.facts import Database, Process
     from router.ledger.overview import Gathering, Timer, TimerFilters, Unheard, Waiting
     from router.ledger.rulesets import Load
-    from router.ledger.shapes import LaneRow
+    from router.ledger.shapes import LaneRow, Mute, MuteKind
     from router.ledger.tallies import Kind, Tally
 
 T = TypeVar("T")
@@ -49,6 +49,28 @@ class Desk:
     def resume(self, channel: str) -> Pause | None:
         """Let a channel go on; returns the pause that has ended, None if there was none."""
         return self._write(lambda c: lanes.resume_lane(c, channel))
+
+    def mute(self, kind: MuteKind, name: str, *, until: float, reason: str, author: str) -> Mute:
+        """Silence a rule, channel, case or source until a moment."""
+        return self._write(
+            lambda c: mutes.add_mute(
+                c,
+                self._engine,
+                kind,
+                name,
+                until=until,
+                reason=reason,
+                author=author,
+                now=self._now(),
+            )
+        )
+
+    def unmute(self, mute_id: int | None = None, *, name: str | None = None) -> list[Mute]:
+        """End mutes before their time, by id or by what they silence; returns them."""
+        return self._write(lambda c: mutes.end_mutes(c, self._now(), mute_id=mute_id, name=name))
+
+    def mutes(self, *, ended: bool = False) -> list[Mute]:
+        return self._read(lambda c: mutes.list_mutes(c, self._now(), ended=ended))
 
     def waiting(self, channels: Sequence[str]) -> dict[str, Waiting]:
         """What waits for each channel."""

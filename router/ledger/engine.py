@@ -40,6 +40,7 @@ class Engine:
         self.url = url
         self.sqlite = url.get_backend_name() == "sqlite"
         self._statements: dict[tuple[str, ...], str] = {}
+        self._inode: int | None = None
         self.known_lanes: set[str] = set()  # channels that have a lane for good
         self.writing = pools.create_pool(url, pools.WRITING, write=True)
         self.reading = pools.create_pool(url, pools.READING)
@@ -50,6 +51,14 @@ class Engine:
     def file(self) -> Path | None:
         """The database file, when there is one."""
         return Path(str(self.url.database)) if self.sqlite else None
+
+    def remember_file(self) -> None:
+        """Keep which file it is that was opened (SQLite)."""
+        self._inode = _inode(self.file)
+
+    def is_there(self) -> bool:
+        """Whether the file that was opened is still the one under its name (SQLite)."""
+        return self._inode is None or _inode(self.file) == self._inode
 
     def close(self) -> None:
         for pool in (self.writing, self.reading, self.pages, self.history):
@@ -239,3 +248,10 @@ def _names(sql: str, columns: Sequence[str], form: str) -> str:
     for name in sorted(columns, key=len, reverse=True):
         sql = sql.replace(f":{name}", form.format(name))
     return sql
+
+
+def _inode(file: Path | None) -> int | None:
+    try:
+        return None if file is None else file.stat().st_ino
+    except OSError:
+        return -1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from router.ledger import mutes, read
+from router.ledger import read
 from router.ledger.accept import note_checked
 from router.ledger.backtests import Backtests
 from router.ledger.cancel import cancel
@@ -15,8 +16,10 @@ from router.ledger.desk import Desk
 from router.ledger.diagnosis import diagnose
 from router.ledger.due import Due, find_due
 from router.ledger.engine import Engine, in_words
+from router.ledger.generation import open_generation
 from router.ledger.glance import Glance
 from router.ledger.history import History
+from router.ledger.identification import Identification
 from router.ledger.lanes import list_lanes
 from router.ledger.orders import Hands
 from router.ledger.people import People
@@ -45,8 +48,6 @@ if TYPE_CHECKING:
         Filters,
         InHand,
         LaneRow,
-        Mute,
-        MuteKind,
         Resent,
         Tried,
     )
@@ -71,14 +72,22 @@ class Ledger:
     """
 
     def __init__(
-        self, engine: Engine, now: Callable[[], float], scheduler: Scheduler = THREADS
+        self,
+        engine: Engine,
+        now: Callable[[], float],
+        scheduler: Scheduler = THREADS,
+        *,
+        fresh: bool = False,
     ) -> None:
+        """`fresh`: the database was made just now."""
         self._engine = engine
+        self._fresh = fresh
         self._now = now
         self._scheduler = scheduler
         self._writer: Writer | None = None
         self._slots: Slots | None = None
         self._supervisor: Supervisor | None = None
+        self.identity: Identification | None = None
         self.people = People(engine, now, self._call, self._list)
         self.history = History(engine)
         self.glance = Glance(self._list, now)
@@ -92,17 +101,34 @@ class Ledger:
         Its thread is kept alive by `supervisor`; without one, by nobody.
         """
         self._slots = Slots(self._engine)
-        with self._engine.reading.connect() as connection:
-            sql = "SELECT value FROM meta WHERE key = 'uid'"
-            uid = str(connection.exec_driver_sql(sql).scalar_one())
+        with in_words(), self._engine.writing.begin() as connection:
+            opening = open_generation(connection, self._engine, fresh=self._fresh)
+        self.identity = Identification(self._engine, opening)
         slot = self._slots.mine
         self._writer = Writer(
-            self._engine, slot=slot, uid=uid, now=self._now, scheduler=self._scheduler
+            self._engine,
+            slot=slot,
+            uid=opening.mark.uid,
+            now=self._now,
+            scheduler=self._scheduler,
+            identity=self.identity,
         )
         self._writer.attach(hands)
         self._supervisor = supervisor or Supervisor(self._scheduler)
         self._supervisor.keep(WRITER, self._writer.run, silence=WRITER_SILENCE)
         self._call(lambda connection: release(connection, slot, self._now()))
+
+    def lost(self) -> tuple[str, ...]:
+        """Why this process must not go on with the ledger, in words; nothing if it may."""
+        reasons = [self.identity.lost] if self.identity and self.identity.lost else []
+        if self.hold == "lost":
+            reasons.append("its place among the processes was taken by another one")
+        return tuple(reasons)
+
+    def check_identity(self) -> None:
+        """See that the database is the one that was opened: `lost` says so if it is not."""
+        if self.identity is not None:
+            self._read(self.identity.check)
 
     def close(self) -> bool:
         """Write what is queued, then let go of the database; answers whether all was written."""
@@ -112,6 +138,8 @@ class Ledger:
             self._writer.stop()
             written = self._supervisor.join(WRITER, CLOSED_WITHIN)
             self._writer = None
+            with contextlib.suppress(LedgerUnavailable):  # the mark stays some seconds behind
+                self.check_identity()
         if self._slots is not None:
             self._slots.close()
             self._slots = None
@@ -189,25 +217,6 @@ class Ledger:
         """Cancel those that wait, in the name of `author`; an answer for each."""
         return self._call(lambda c: cancel(c, self._engine, ids, author=author, now=self._now()))
 
-    def mute(self, kind: MuteKind, name: str, *, until: float, reason: str, author: str) -> Mute:
-        """Silence a rule, channel, case or source until a moment."""
-        return self._call(
-            lambda c: mutes.add_mute(
-                c,
-                self._engine,
-                kind,
-                name,
-                until=until,
-                reason=reason,
-                author=author,
-                now=self._now(),
-            )
-        )
-
-    def unmute(self, mute_id: int | None = None, *, name: str | None = None) -> list[Mute]:
-        """End mutes before their time, by id or by what they silence; returns them."""
-        return self._call(lambda c: mutes.end_mutes(c, self._now(), mute_id=mute_id, name=name))
-
     def check_writable(self) -> None:
         """Write one row; raises LedgerUnavailable in words if that cannot be."""
         self._call(lambda connection: note_checked(connection, self._now()))
@@ -238,9 +247,6 @@ class Ledger:
 
     def thread(self, channel: str, case_key: str) -> str | None:
         return self._read(lambda c: read.find_thread(c, channel, case_key))
-
-    def mutes(self, *, ended: bool = False) -> list[Mute]:
-        return self._list(lambda c: mutes.list_mutes(c, self._now(), ended=ended))
 
     def lanes(self) -> dict[str, LaneRow]:
         return self._read(list_lanes)

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from router.ledger.engine import LedgerError, first_line, open_engine
 from router.ledger.ledger import Ledger
-from router.ledger.migrate import migrate
+from router.ledger.migrate import migrate, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,23 +16,40 @@ if TYPE_CHECKING:
     from router.secret import Secret
 
 
-def open_ledger(url: Secret, now: Callable[[], float], *, make: bool = True) -> Ledger:
+def open_ledger(
+    url: Secret, now: Callable[[], float], *, make: bool = True, existing: bool = False
+) -> Ledger:
     """Open the database and bring its schema up to date; raises LedgerError in words.
 
-    Without `make`, a database file that is not there is not made either.
+    Without `make`, a database file that is not there is not made either; with `existing`, nothing
+    is made of a database that is empty.
     """
     engine = open_engine(url)
+    absent = engine.file is not None and not engine.file.exists()
+    if existing and absent:
+        engine.close()
+        raise LedgerError(f"there is no database {engine.file}{_EXPECTED}")
     if not make and engine.file is not None and not engine.file.exists():
         raise LedgerError(
             f"there is no database {engine.file}; `router serve` makes it,"
             " and ROUTER_DATABASE_URL says where it is"
         )
     try:
+        fresh = absent or version(engine) is None
+        if existing and fresh:
+            raise LedgerError(f"the database is empty{_EXPECTED}")  # noqa: TRY301 - closed below
         migrate(engine)
+        engine.remember_file()
     except LedgerError:
         engine.close()
         raise
     except (SQLAlchemyError, OSError) as error:
         engine.close()
         raise LedgerError(f"the database cannot be opened: {first_line(error)}") from None
-    return Ledger(engine, now)
+    return Ledger(engine, now, fresh=fresh)
+
+
+_EXPECTED = (
+    ", and ROUTER_DATABASE_EXPECT=existing says that there must be one: bring it back, or start"
+    " once without that setting"
+)

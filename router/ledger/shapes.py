@@ -42,6 +42,14 @@ class Accepted(msgspec.Struct, frozen=True):
     deliveries: int
 
 
+def delivery_key(uid: str, delivery_id: int, created_at: float) -> str:
+    """The name by which a far end knows a delivery: alike at each attempt, and never another's.
+
+    A database that was restored gives ids out again; the moment makes the name differ.
+    """
+    return f"{uid}-{delivery_id}-{round(created_at * 1e6):x}"
+
+
 class Listed(msgspec.Struct, frozen=True):
     """One delivery of those that a digest lists."""
 

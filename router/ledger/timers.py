@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from router.ledger.accept import reminders
 from router.ledger.claim import stored
 from router.ledger.gate import Candidate, gate
+from router.ledger.lanes import LONGEST_REST
 from router.ledger.mutes import Silence
 from router.ledger.record import fallback_row, queue
 from router.ledger.shapes import Fired
@@ -21,6 +22,7 @@ from router.ledger.tables import (
     NewDelivery,
     deliveries,
     events,
+    lanes,
 )
 from router.ledger.tallies import Counts
 from router.ledger.turns import lock_cases, promote, step_back
@@ -119,6 +121,8 @@ def expire(
     freed: set[tuple[str, str]] = set()
     counts = Counts(now)
     for channel, (budget, fallback) in limits.items():
+        if not _tried_lately(connection, channel, now):
+            continue
         over = (
             QUEUED,
             deliveries.c.channel == channel,
@@ -173,6 +177,16 @@ def set_back(connection: sa.Connection, was: float, newest: int, now: float) -> 
     return connection.execute(deliveries.update().where(*waits).values(due_at=now)).rowcount
 
 
+def _tried_lately(connection: sa.Connection, channel: str, now: float) -> bool:
+    """Whether the channel has failed since its last rest began: a clock that was set forward says
+    that much time is over in which nobody tried, and the channel may be well by now."""
+    query = sa.select(lanes.c.last_error_at).where(lanes.c.channel == channel)
+    failed_at: float | None = connection.execute(query).scalar()
+    return failed_at is not None and now - failed_at <= LONGEST_REST + TRIAL
+
+
+TRIAL = 300.0
+"""Seconds from the end of a rest within which its trial is over."""
 OVER = "gave up: the channel kept failing for as long as a message is tried"
 
 

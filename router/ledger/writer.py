@@ -7,13 +7,13 @@ fails, each part of it is tried alone, so that only the one at fault is refused.
 from __future__ import annotations
 
 from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from router.ledger.batch import Batch, Committed, commit
+from router.ledger.batch import Batch, Committed, commit, follow_ups
 from router.ledger.diagnosis import diagnose
+from router.ledger.identification import DatabaseGone
 from router.ledger.orders import (
     AcceptOrder,
     CallOrder,
@@ -23,7 +23,6 @@ from router.ledger.orders import (
     RecordOrder,
     StopOrder,
     refuse,
-    settle,
 )
 from router.ledger.shapes import Accepted, Claim, Draft, LedgerUnavailable, Tried
 from router.log import get_logger
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from router.ledger.engine import Engine
+    from router.ledger.identification import Identification
     from router.scheduler import Queue, Reply, Scheduler
     from router.supervisor import Beat
 
@@ -73,8 +73,10 @@ class Writer:
         uid: str,
         now: Callable[[], float],
         scheduler: Scheduler,
+        identity: Identification,
     ) -> None:
         self._engine = engine
+        self._identity = identity
         self._slot = slot
         self._uid = uid
         self._now = now
@@ -191,9 +193,13 @@ class Writer:
         """
         broken: Exception | None = None
         try:
-            committed = self._commit(batch)
+            committed = self._commit(batch, beat)
         except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told
-            if self._connection is None or self._engine.is_held(error):
+            if (
+                self._connection is None
+                or self._engine.is_held(error)
+                or isinstance(error, DatabaseGone)
+            ):
                 broken = error
             self._drop_broken(error)
             if broken is not None or len(batch) == 1:
@@ -211,45 +217,31 @@ class Writer:
                 broken = self._write([order], beat)
         return broken
 
-    def _commit(self, batch: Sequence[Order]) -> Committed:
+    def _commit(self, batch: Sequence[Order], beat: Beat) -> Committed:
         for _ in range(TRIES - 1):
             try:
-                return self._commit_once(batch)
+                return self._commit_once(batch, beat)
             except sa.exc.DBAPIError as error:
                 if not self._engine.is_to_be_repeated(error):
                     raise
-        return self._commit_once(batch)
+        return self._commit_once(batch, beat)
 
-    def _commit_once(self, batch: Sequence[Order]) -> Committed:
+    def _commit_once(self, batch: Sequence[Order], beat: Beat) -> Committed:
         if self._connection is None:
             self._connection = self._engine.writing.connect()
             self._engine.wait_at_most(self._connection, PATIENCE)
         ours = Batch(batch, hands=self._hands, slot=self._slot, uid=self._uid, now=self._now())
-        return commit(self._connection, self._engine, ours)
+        committed = commit(self._connection, self._engine, ours)
+        self._identity.require(self._connection, beat)
+        return committed
 
     def _tell_all(self, committed: Committed) -> None:
         """Tell what is on disk; whatever goes wrong here, none of it is written again.
 
         What is not handed over is due again when its lease ends.
         """
-        hands, written = self._hands, committed.written
         orders = committed.orders
-        accepts = [order for order in orders if isinstance(order, AcceptOrder)]
-        calls = [order for order in orders if isinstance(order, CallOrder)]
-        steps: list[Callable[[], None]] = []
-        if hands:
-            steps.append(partial(hands.take, written.in_hand))
-            steps += [partial(hands.claimed, *claimed) for claimed in committed.claimed.items()]
-            steps += [partial(hands.wait, name) for name in written.waiting | committed.freed]
-            if written.first_moment is not None:
-                steps.append(partial(hands.later, written.first_moment))
-        steps += [order.done for order in orders if isinstance(order, RecordOrder)]
-        steps.append(partial(settle, accepts, written.accepted))
-        steps += [
-            partial(call.reply.resolve, result)
-            for call, result in zip(calls, committed.results, strict=True)
-        ]
-        self._steps.extend(steps)
+        self._steps.extend(follow_ups(committed, self._hands))
         for order in orders:
             order.finished = True
         self._take_steps()

@@ -183,7 +183,7 @@ def _known(service: Service) -> Known:
         waiting=ledger.desk.waiting(list(_channels(service))),
         sent=_by_name(ledger.desk.tallies("sent", now - LOOKS_BACK)),
         failed=_by_name(ledger.desk.tallies("failed", now - HOURS * HOUR)),
-        mutes=tuple(ledger.mutes()),
+        mutes=tuple(ledger.desk.mutes()),
     )
 
 

@@ -23,7 +23,7 @@ async def list_mutes(request: Request[Any, Any, Any]) -> Json:
     """The mutes that hold; with `?ended=1` the last hundred of all."""
     service = service_of(request)
     ended = request.query_params.get("ended", "") not in ("", "0", "false")
-    mutes = await asyncio.to_thread(service.ledger.mutes, ended=ended)
+    mutes = await asyncio.to_thread(service.ledger.desk.mutes, ended=ended)
     return Response({"items": [mute_view(mute) for mute in mutes], "next": None})
 
 
@@ -65,7 +65,7 @@ async def end_mute(request: Request[Any, Any, Any]) -> Json:
     """End a mute before its time; the answer says how much it held back."""
     service = service_of(request)
     number = read_id(request, "mute_id")
-    ended = await asyncio.to_thread(service.ledger.unmute, number)
+    ended = await asyncio.to_thread(service.ledger.desk.unmute, number)
     if not ended:
         raise NotThere(f"there is no mute {number} that holds")
     await audit(request, "unmute", f"{ended[0].kind} {ended[0].name}")

@@ -98,7 +98,7 @@ HANDLERS = [rules, list_rules]
 def _states(service: Service) -> list[RuleState]:
     ledger, now = service.ledger, service.now()
     matched = ledger.desk.totals("matched", now - DAYS * DAY)
-    return rule_states(service.rules.current, matched, ledger.mutes())
+    return rule_states(service.rules.current, matched, ledger.desk.mutes())
 
 
 def _counts(states: Sequence[RuleState]) -> dict[str, int]:

@@ -175,7 +175,7 @@ def notices(service: Service) -> list[str]:
     told = [
         f"The {mute.kind} {mute.name} is muted until {exact(mute.until)}: {mute.reason}"
         f" ({sum(mute.held.values())} held back)"
-        for mute in service.ledger.mutes()
+        for mute in service.ledger.desk.mutes()
     ]
     channels = service.rules.current.ruleset.channels
     for name, lane in sorted(service.ledger.desk.lanes().items()):

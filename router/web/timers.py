@@ -131,7 +131,7 @@ async def unmute_from_page(request: Asked) -> Redirect:
     """End a mute before its time, and go back to the page."""
     form = await request.form()
     number = _number(str(form.get("id") or ""))
-    ended = await asyncio.to_thread(service_of(request).ledger.unmute, number)
+    ended = await asyncio.to_thread(service_of(request).ledger.desk.unmute, number)
     if not ended:
         raise NotThere(f"there is no mute {number} that holds; it may have ended by itself")
     await audit(request, "unmute", f"{ended[0].kind} {ended[0].name}")
@@ -255,9 +255,9 @@ def _timed(ruleset: Ruleset) -> list[Any]:
 
 
 def _mutes(service: Service) -> dict[str, Any]:
-    holding = service.ledger.mutes()
+    holding = service.ledger.desk.mutes()
     ids = {mute.id for mute in holding}
-    ended = [mute for mute in service.ledger.mutes(ended=True) if mute.id not in ids]
+    ended = [mute for mute in service.ledger.desk.mutes(ended=True) if mute.id not in ids]
     return {"mutes": holding, "ended": ended[:20]}
 
 

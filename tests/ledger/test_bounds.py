@@ -176,7 +176,7 @@ def test_forty_viewers_of_a_locked_table_leave_the_service_its_connections(
     assert {type(one.exception()) for one in asked} == {LedgerUnavailable}
     assert "all connections to the database are in use" in texts
     assert any("lock timeout" in text for text in texts)
-    assert ledger.mutes() == []
+    assert ledger.desk.mutes() == []
 
 
 def test_a_page_of_sqlite_is_read_for_so_long_and_no_longer(

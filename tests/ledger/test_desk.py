@@ -95,7 +95,7 @@ def claim(ledger: Ledger, hands: Hands, channel: str) -> list[InHand]:
 def test_what_rules_matched_is_counted_by_day_whatever_became_of_it(
     ledger: Ledger, clock: Clock
 ) -> None:
-    ledger.mute("rule", "hushed", until=NOON + DAY, reason="noise", author="ann")
+    ledger.desk.mute("rule", "hushed", until=NOON + DAY, reason="noise", author="ann")
     post(ledger, Planned("loud", "a"), Planned("loud", "b"), Planned("hushed", "a"))
     clock.now += DAY
     post(ledger, Planned("loud", "a"))

@@ -1,0 +1,200 @@
+"""Who the ledger is and how far it is: so that a deleted, replaced or restored one is noticed.
+
+`meta` holds the ledger's `uid`, its `generation` (one more each time it was found to be another
+than it was) and its `place`: what changes when a database is copied or restored. Beside an SQLite
+file stands its mark: who was there last, and how far it was. Ids that a lost stretch of time may
+have given out are jumped over, so none is ever given to two things.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from router.ledger.tables import meta
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from router.ledger.engine import Engine
+
+Kind = Literal["new", "known", "moved", "emptied", "replaced", "restored"]
+
+JUMP = 1_000_000
+"""Ids that are left out where it is not known how far the lost stretch of time went."""
+_COUNTED = ("events", "deliveries")
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """A ledger at a moment: who it is, and the highest ids it has given out."""
+
+    uid: str
+    generation: int
+    events: int
+    deliveries: int
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """What the ledger turned out to be when it was opened; `text` says it where it is not usual."""
+
+    kind: Kind
+    mark: Mark
+    text: str = ""
+
+
+_TEXTS: dict[Kind, str] = {
+    "emptied": (
+        "the database is empty, and another one was here before: what that held is not here;"
+        " if this is not meant, stop the router and bring the database back"
+    ),
+    "replaced": (
+        "another database is here than before: what that one held is not here; if this is not"
+        " meant, stop the router and bring the database back"
+    ),
+    "restored": (
+        "the database is an older state of itself: what was accepted or sent after it was saved is"
+        " not here; what it holds as due is sent, marked as a possible repeat"
+    ),
+    "moved": "the database is a copy at another place; nothing is missing",
+}
+
+
+def open_generation(connection: sa.Connection, engine: Engine, *, fresh: bool) -> Opening:
+    """Find out whether the ledger is what it was, and write down what it is now.
+
+    `fresh`: its tables were made just now. Call it in a transaction that writes, once for each
+    start; of two processes that start at once the second finds what the first has written.
+    """
+    keys = _keys(connection, engine)
+    uid, generation = keys["uid"], int(keys.get("generation", "0"))
+    place, old_place = place_of(connection, engine), keys.get("place")
+    newest = _newest(connection, engine)
+    left = read_mark(engine)
+    mark = Mark(uid, generation, *newest)
+    kind = _kind(mark, left, fresh=fresh, moved=old_place is not None and old_place != place)
+    if kind in ("emptied", "replaced", "restored"):
+        highest = [max(pair) for pair in zip(newest, _ids(left), strict=True)]
+        _jump(connection, engine, [number + JUMP for number in highest])
+    if kind in ("replaced", "restored"):
+        # Whoever has it in hand, or had: the time that is lost may have sent it.
+        connection.exec_driver_sql(
+            "UPDATE deliveries SET unsure = CASE WHEN attempt > 0 THEN attempt ELSE 1 END"
+            " WHERE state = 'pending' AND turn <> 0 AND unsure = 0"
+        )
+    if kind not in ("known", "moved"):
+        generation += 1
+    rows = [("generation", str(generation)), ("place", place)]
+    kept = "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    engine.insert(connection, meta, rows, kept)
+    mark = Mark(uid, generation, *_newest(connection, engine))
+    return Opening(kind, mark, _TEXTS.get(kind, ""))
+
+
+def _kind(mark: Mark, left: Mark | None, *, fresh: bool, moved: bool) -> Kind:
+    if fresh:
+        return "new" if left is None else "emptied"
+    if left is not None and left.uid != mark.uid:
+        return "replaced"
+    if left is not None and (left.events > mark.events or left.deliveries > mark.deliveries):
+        return "restored"
+    if not moved:
+        return "known"
+    # Without a mark beside it nobody knows how old the copy is.
+    return "restored" if left is None else "moved"
+
+
+def changed(connection: sa.Connection, engine: Engine, since: Mark) -> str | None:
+    """Why the database is not the one that was opened any more, in words; None if it is."""
+    try:
+        keys = _keys(connection, engine, lock=False)
+        newest = _newest(connection, engine)
+    except DBAPIError as error:
+        if "no such table" in str(error) or getattr(error.orig, "sqlstate", "") == "42P01":
+            return "the tables of the database are gone"
+        raise
+    if keys.get("uid") != since.uid:
+        return "another database is here now"
+    if int(keys.get("generation", "0")) != since.generation:
+        return "the database was replaced or restored, as another process has found"
+    if newest[0] < since.events or newest[1] < since.deliveries:
+        return "the database was restored: it is an older state of itself"
+    return None
+
+
+def current_mark(connection: sa.Connection, engine: Engine, since: Mark) -> Mark:
+    """The same ledger, as far as it is now."""
+    return Mark(since.uid, since.generation, *_newest(connection, engine))
+
+
+def place_of(connection: sa.Connection, engine: Engine) -> str:
+    """What changes when a database is copied or restored: on SQLite the file's number; on
+    PostgreSQL the numbers of the database and of a table, and the timeline."""
+    if engine.file is not None:
+        return str(engine.file.stat().st_ino)
+    numbers = (
+        "SELECT (SELECT oid FROM pg_database WHERE datname = current_database()),"
+        " 'events'::regclass::oid, CASE WHEN pg_is_in_recovery() THEN ''"
+        " ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END"
+    )
+    return "-".join(str(part) for part in connection.exec_driver_sql(numbers).one())
+
+
+def read_mark(engine: Engine) -> Mark | None:
+    """The mark beside an SQLite file; None where there is none that can be read."""
+    path = _mark_path(engine)
+    if path is None:
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Mark)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def write_mark(engine: Engine, mark: Mark) -> None:
+    """Put the mark beside an SQLite file. It may be late by seconds: ids are jumped over widely."""
+    path = _mark_path(engine)
+    if path is None:
+        return
+    fresh = path.with_name(f"{path.name}-{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(mark))
+    fresh.replace(path)
+
+
+def _mark_path(engine: Engine) -> Path | None:
+    file = engine.file
+    return None if file is None else file.with_name(f"{file.name}-mark")
+
+
+def _keys(connection: sa.Connection, engine: Engine, *, lock: bool = True) -> dict[str, str]:
+    query = sa.select(meta.c.key, meta.c.value).order_by(meta.c.key)
+    rows = connection.execute(query.with_for_update() if lock and not engine.sqlite else query)
+    return {row.key: row.value for row in rows}
+
+
+def _newest(connection: sa.Connection, engine: Engine) -> tuple[int, int]:
+    if engine.sqlite:
+        rows = connection.exec_driver_sql("SELECT name, value FROM counters")
+        values = {row[0]: row[1] for row in rows}
+        return values["events"], values["deliveries"]
+    both = "SELECT (SELECT last_value FROM events_ids), (SELECT last_value FROM deliveries_ids)"
+    row = connection.exec_driver_sql(both).one()
+    return row[0], row[1]
+
+
+def _ids(mark: Mark | None) -> tuple[int, int]:
+    return (0, 0) if mark is None else (mark.events, mark.deliveries)
+
+
+def _jump(connection: sa.Connection, engine: Engine, to: list[int]) -> None:
+    for name, value in zip(_COUNTED, to, strict=True):
+        if engine.sqlite:
+            sql = "UPDATE counters SET value = ? WHERE name = ?"
+            connection.exec_driver_sql(sql, (value, name))
+        else:
+            connection.exec_driver_sql(f"SELECT setval('{name}_ids', %s)", (value,))

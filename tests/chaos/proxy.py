@@ -1,0 +1,91 @@
+"""A TCP proxy between replicas and their database, which can freeze and change its target."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Self
+
+INSIDE = b"pg_advisory_xact_lock"
+"""A statement by which a replica is inside a transaction and holds locks of cases."""
+
+
+class Proxy:
+    """Forwards bytes. Frozen, it takes them and forwards nothing; nobody's connection is closed."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self.target = target
+        self.port = 0
+        self.frozen = threading.Event()
+        self.freeze_inside = False
+        """Freeze as soon as a statement that locks cases has passed."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+        self._server: asyncio.Server | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def thaw(self) -> None:
+        """Forward again. What was taken meanwhile is gone, so these connections are broken off."""
+        self.freeze_inside = False
+        self.frozen.clear()
+        asyncio.run_coroutine_threadsafe(self._break_off(), self._loop).result(10)
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        await self._break_off()
+
+    async def _break_off(self) -> None:
+        mine = asyncio.current_task()
+        tasks = [task for task in asyncio.all_tasks() if task is not mine]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there, out = await asyncio.open_connection(*self.target)
+        except OSError:
+            writer.close()
+            return
+        pumps = {
+            asyncio.ensure_future(self._pump(reader, out, watched=True)),
+            asyncio.ensure_future(self._pump(there, writer, watched=False)),
+        }
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            out.close()
+            writer.close()
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, watched: bool
+    ) -> None:
+        try:
+            while data := await reader.read(65536):
+                if self.frozen.is_set():
+                    continue
+                writer.write(data)
+                await writer.drain()
+                if watched and self.freeze_inside and INSIDE in data:
+                    self.frozen.set()
+        except OSError:
+            return  # either side went away
+        if self.frozen.is_set():
+            await asyncio.Event().wait()  # the other side must not learn that this one has closed
