@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SIGNALS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGWINCH, signal.SIGPIPE)
 
 
-@scenario("far ends hang", "the far ends of all channels take messages and say nothing", short=True)
+@scenario("far ends hang", "the far ends of all channels take messages and say nothing")
 def far_ends_hang(stage: Stage) -> None:
     with stage.fault("hang", far_ends=True):
         stage.sink.manners = {}
@@ -53,7 +53,7 @@ def signals(stage: Stage) -> None:
             stage.wait(0.01)
 
 
-@scenario("rules replaced", "the rules of all replicas are replaced ten times a second", short=True)
+@scenario("rules replaced", "the rules of all replicas are replaced ten times a second")
 def rules_replaced(stage: Stage) -> None:
     sound = stage.replicas[0].rules.read_text(encoding="utf-8")
     broken = (sound[: len(sound) // 2], "", "version: 1\nrules: [\n", sound.replace("fast", "fist"))
