@@ -122,7 +122,7 @@ def ends_well(history: History, bounds: Bounds) -> Iterator[str]:
     for end in history.exits:
         if end.supervised:
             continue
-        if end.status not in bounds.may_exit or not end.line:
+        if end.status not in bounds.may_exit or (end.status > 0 and not end.line):
             yield f"{end.replica} ended by itself with {end.status}: {end.line or 'without a word'}"
 
 
