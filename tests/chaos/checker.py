@@ -66,12 +66,17 @@ def nothing_lost(history: History, bounds: Bounds) -> Iterator[str]:
 
 def everything_sent(history: History, _bounds: Bounds) -> Iterator[str]:
     """What is recorded as sent has arrived; what was not sent says why."""
-    arrived = {arrival.message_id for arrival in history.arrivals}
+    numbers = {event.id: event.number for event in history.events}
+    arrived = {
+        (arrival.channel, arrival.rule, carried.event, carried.number)
+        for arrival in history.arrivals
+        for carried in arrival.carries
+    }
     unsent, silent = [], []
     for row in history.deliveries:
-        carrier = row.id if row.carried_by is None else row.carried_by
+        message = (row.channel, row.rule, row.event, numbers.get(row.event, -1))
         name = f"delivery {row.id} of event {row.event} to {row.channel}"
-        if row.state == "sent" and f"{history.uid}-{carrier}" not in arrived:
+        if row.state == "sent" and message not in arrived:
             unsent.append(name)
         elif row.state in ("failed", "cancelled", "suppressed") and not row.reason:
             silent.append(f"{name}: {row.state}")

@@ -75,7 +75,6 @@ def collect(
         deliveries=records.deliveries(),
         expected=dict(stage.posters.expected),
         courses=courses(stage.scenario.extra),
-        uid=records.uid(),
         replicas=tuple(stage.names),
         began=began,
         calm=calm,

@@ -39,7 +39,7 @@ def silences(posts: Sequence[Post]) -> list[Silence]:
         offers = [p.began for p in posts if p.ended > after and p.began < before]
         if offers:
             intervals.append(Silence(max(after, min(offers)), before))
-    return intervals
+    return [interval for interval in intervals if interval.seconds > NOTICED]
 
 
 def longest_healthy_silence(history: History) -> tuple[float, str]:
@@ -122,15 +122,20 @@ def ends_well(history: History, bounds: Bounds) -> Iterator[str]:
     for end in history.exits:
         if end.supervised:
             continue
-        if end.status not in bounds.may_exit or not end.line:
+        if end.status not in bounds.may_exit or (end.status > 0 and not end.line):
             yield f"{end.replica} ended by itself with {end.status}: {end.line or 'without a word'}"
 
 
 def readings(history: History, probe: str) -> str:
-    """What a probe said over the run, shortly: `200` or `200, 503 for 4.0 s`, per replica."""
+    """What a probe said under load: `200`, or for how long all replicas together said else."""
     parts: dict[str, float] = {}
+    began = min((post.began for post in history.posts), default=0.0)
     for replica in history.replicas:
-        samples = [s for s in history.samples if s.replica == replica and s.probe == probe]
+        samples = [
+            sample
+            for sample in history.samples
+            if sample.replica == replica and sample.probe == probe and sample.at > began
+        ]
         for sample, after in itertools.pairwise(samples):
             name = {0: "no answer", -1: "gone"}.get(sample.status, str(sample.status))
             parts[name] = parts.get(name, 0.0) + after.at - sample.at

@@ -101,7 +101,6 @@ class DeliveryRow(msgspec.Struct, frozen=True):
     channel: str
     state: str
     reason: str = ""
-    carried_by: int | None = None
     copy: bool = False
     waited: float | None = None
 
@@ -129,7 +128,6 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: tuple[DeliveryRow, ...] = ()
     expected: dict[int, tuple[Pair, ...]] = {}
     courses: dict[str, Course] = {}
-    uid: str = ""
     replicas: tuple[str, ...] = ()
     began: float = 0.0
     calm: float = 0.0

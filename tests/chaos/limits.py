@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaos.cgroup import ThreadLimit
+from chaos.history import Bounds
 from chaos.posters import TIMEOUT
 from chaos.scenario import scenario
 from chaos.workload import SECRET
@@ -73,6 +75,7 @@ def few_descriptors(stage: Stage) -> None:
 @scenario(
     "little memory",
     "a replica gets no more memory than it has, and large bodies are posted to it",
+    bounds=Bounds(may_exit=frozenset({70, -signal.SIGSEGV, -signal.SIGABRT})),
     needs=("prlimit",),
 )
 def little_memory(stage: Stage) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from chaos.stage import Stage
 
 
-@scenario("no fault", "nothing happens", short=True)
+@scenario("no fault", "nothing happens")
 def no_fault(stage: Stage) -> None:
     with stage.fault("none"):
         stage.wait(stage.seconds / 2)

@@ -66,10 +66,6 @@ class Records:
         sql = f"SELECT count(*) FROM deliveries AS d WHERE d.state = 'pending'{most}"
         return int(self._rows(sql)[0][0])
 
-    def uid(self) -> str:
-        rows = self._rows("SELECT value FROM meta WHERE key = 'uid'")
-        return str(rows[0][0])
-
     def events(self) -> tuple[EventRow, ...]:
         rows = self._rows("SELECT id, body FROM events ORDER BY id")
         return tuple(EventRow(id_, _number(bytes(body))) for id_, body in rows)
@@ -77,7 +73,7 @@ class Records:
     def deliveries(self) -> tuple[DeliveryRow, ...]:
         sql = (
             "SELECT d.id, d.event_id, d.rule, d.channel, d.state, coalesce(d.reason, ''),"
-            f" d.carried_by, d.copy <> 0, {_WAITED} FROM deliveries AS d ORDER BY d.id"
+            f" d.copy <> 0, {_WAITED} FROM deliveries AS d ORDER BY d.id"
         )
         rows = []
         for *head, copy, waited in self._rows(sql):

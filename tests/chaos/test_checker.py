@@ -58,7 +58,6 @@ GOOD = History(
     deliveries=tuple(delivery(n) for n in NUMBERS),
     expected=dict.fromkeys(NUMBERS, (PAIR,)),
     courses={"fast": Course(per_second=3.0, burst=1)},
-    uid="u",
     replicas=("a",),
     calm=10.0,
     drained=20.5,
