@@ -193,6 +193,8 @@ class Service:
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_signal_handler(signal.SIGINT, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._rules_watch.ask)
+        for stray in (signal.SIGUSR1, signal.SIGUSR2):  # what is sent by mistake ends nobody
+            signal.signal(stray, signal.SIG_IGN)
         self.start()
         beat = self.supervisor.watch("event-loop", silence=LOOP_SILENCE)
         ticking = loop.create_task(self._tick(beat))

@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from router.ledger.tables import meta
+from router.ledger.tables import LATER, PENDING, deliveries, meta
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ _TEXTS: dict[Kind, str] = {
 }
 
 
-def open_generation(connection: sa.Connection, engine: Engine) -> Opening:
+def open_generation(connection: sa.Connection, engine: Engine, now: float) -> Opening:
     """Find out whether the ledger is what it was, and write down what it is now.
 
     Call it in a transaction that writes, once for each start; of two processes that start at once
@@ -81,11 +81,11 @@ def open_generation(connection: sa.Connection, engine: Engine) -> Opening:
         highest = [max(pair) for pair in zip(newest, _ids(left), strict=True)]
         _jump(connection, engine, [number + JUMP for number in highest])
     if kind in ("replaced", "restored"):
-        # Whoever has it in hand, or had: the time that is lost may have sent it.
-        connection.exec_driver_sql(
-            "UPDATE deliveries SET unsure = CASE WHEN attempt > 0 THEN attempt ELSE 1 END"
-            " WHERE state = 'pending' AND turn <> 0 AND unsure = 0"
-        )
+        # What is due by now: the time that is lost may have sent it.
+        due = sa.or_(deliveries.c.turn != LATER, deliveries.c.due_at <= now)
+        maybe = sa.case((deliveries.c.attempt > 0, deliveries.c.attempt), else_=1)
+        where = (PENDING, deliveries.c.unsure == 0, due)
+        connection.execute(deliveries.update().where(*where).values(unsure=maybe))
     if kind not in ("known", "moved"):
         generation += 1
     rows = [("generation", str(generation)), ("place", place)]

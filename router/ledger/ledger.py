@@ -98,7 +98,7 @@ class Ledger:
         """
         self._slots = Slots(self._engine)
         with in_words(), self._engine.writing.begin() as connection:
-            opening = open_generation(connection, self._engine)
+            opening = open_generation(connection, self._engine, self._now())
         self.identity = Identification(self._engine, opening)
         slot = self._slots.mine
         self._writer = Writer(
