@@ -126,6 +126,7 @@ BAD = {
     ),
     "hangs: no answer for long": change(posts=(*GOOD.posts, post(41, 3.0, 0, took=8.0))),
     "ending: not ready": change(ready={"a": 503}),
+    "ending: ended by its supervisor": change(exits=(Exit(5.0, "a", -9, "", supervised=True),)),
     "ending: ended by itself": change(exits=(Exit(5.0, "a", 1, "no rules"),)),
 }
 
