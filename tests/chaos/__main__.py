@@ -62,6 +62,7 @@ def _play(rig: Rig, chosen: Scenario, seed: int, seconds: float, short: bool) ->
             silence=bounds.silence * 3,
             ready_and_silent=bounds.ready_and_silent * 3,
             answer=bounds.answer * 3,
+            skew=bounds.skew * 3,
         )
     try:
         stage = Stage(rig, chosen, seed, seconds)

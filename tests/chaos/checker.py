@@ -114,13 +114,10 @@ def order_kept(history: History, _bounds: Bounds) -> Iterator[str]:
     """Per case and channel, first arrivals come in the order of their events."""
     latest: dict[tuple[str, int], int] = {}
     seen: set[tuple[str, int]] = set()
-    before = 0.0
     wrong = []
     for arrival in history.arrivals:
-        if history.erased is not None and arrival.at > history.erased > before:
-            latest.clear()  # another ledger counts from its own beginning
-            seen.clear()
-        before = arrival.at
+        if history.erased is not None and arrival.at > history.erased:
+            break  # another ledger, or an earlier state of it, counts from where it is
         course = history.courses.get(arrival.channel)
         if course is None or not course.ordered:
             continue

@@ -51,6 +51,7 @@ def table_locked(stage: Stage) -> None:
 @scenario(
     "locked and viewed",
     "40 viewers, while deliveries and lanes are locked for 50 s",
+    replicas=1,
     bounds=Bounds(due=40.0),
 )
 def locked_and_viewed(stage: Stage) -> None:

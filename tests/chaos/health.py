@@ -120,9 +120,9 @@ def ends_well(history: History, bounds: Bounds) -> Iterator[str]:
         if status != 200:
             yield f"{replica} was not ready at the end ({status})"
     for end in history.exits:
-        if end.supervised:
-            continue
-        if end.status not in bounds.may_exit or (end.status > 0 and not end.line):
+        if end.supervised and end.status not in bounds.may_exit:
+            yield f"{end.replica} was ended by its supervisor: /livez had failed for long"
+        elif end.status not in bounds.may_exit or (end.status > 0 and not end.line):
             yield f"{end.replica} ended by itself with {end.status}: {end.line or 'without a word'}"
 
 

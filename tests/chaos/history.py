@@ -150,8 +150,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """A healthy replica accepts again within this, whatever befalls its neighbour."""
     due: float = 30.0
     """After the calm, all that is due has gone within this."""
-    answer: float = 6.0
-    """A reachable replica answers its posts within this, if with 503."""
+    answer: float = 9.0
+    """A reachable replica answers its posts within this, if with 503: it promises eight seconds."""
     ready_and_silent: float = 6.0
     notice: float = 3.0
     """A deleted ledger is noticed, and nothing acknowledged any more, within this."""

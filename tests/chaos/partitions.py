@@ -68,7 +68,6 @@ def frozen_proxy(stage: Stage) -> None:
     "the same, inside a transaction that holds locks",
     through_proxy=True,
     prepare=_one_behind_proxy,
-    short=True,
 )
 def frozen_proxy_inside(stage: Stage) -> None:
     proxy = stage.proxy

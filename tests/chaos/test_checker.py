@@ -124,8 +124,9 @@ BAD = {
     "neighbour: silent for another's fault": change(
         posts=without_posts(5, 14, 503), samples=samples(21.0, 503)
     ),
-    "hangs: no answer for long": change(posts=(*GOOD.posts, post(41, 3.0, 0, took=8.0))),
+    "hangs: no answer for long": change(posts=(*GOOD.posts, post(41, 3.0, 0, took=12.0))),
     "ending: not ready": change(ready={"a": 503}),
+    "ending: ended by its supervisor": change(exits=(Exit(5.0, "a", -9, "", supervised=True),)),
     "ending: ended by itself": change(exits=(Exit(5.0, "a", 1, "no rules"),)),
 }
 
