@@ -6,7 +6,7 @@ LANGUAGE_SERVER := 1.25.0
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test e2e editor check format bench screenshots image manual lock clean
+.PHONY: help setup run test e2e editor interop check format bench screenshots image manual lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ $(VENV)/.editor: $(VENV)/.dev
 
 editor: $(VENV)/.editor ## what an editor says of rules files, by a real yaml-language-server (Debian: apt-get install nodejs npm)
 	@$(BIN)/python -m pytest -m editor -n 0 tests/editor
+
+interop: $(VENV)/.dev ## posts through real nginx and Caddy, and from Java (Debian: apt-get install nginx-light caddy default-jdk-headless)
+	@$(BIN)/python -m pytest -m interop -n 0 tests/interop
 
 check: $(VENV)/.dev ## linters, types, and the shipped rules with their tests
 	@$(BIN)/ruff check

@@ -125,7 +125,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._upgrading = True  # it comes again, without that wish
             return
         self._check_framing()
-        self._head = 0
+        self._head = self._thrown_away = 0
         self.phase, self.since, self.received = "body", self.loop.time(), 0
         self.all_connections.begin(self)
         super().on_headers_complete()

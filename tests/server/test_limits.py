@@ -172,6 +172,19 @@ def test_a_connection_goes_on_after_an_early_answer() -> None:
     assert [seen.path for seen in serving.seen] == ["/a", "/a"]
 
 
+def test_early_answers_on_one_connection_do_not_add_up() -> None:
+    """As behind a proxy that keeps its connection: each body has the bound for itself."""
+    limits = LIMITS._replace(lingering=1024**2)
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n"
+    with Serving(limits, reads=False) as serving, serving.connect() as client:
+        for _ in range(5):
+            client.sendall(head + b"." * 900_000)
+            answer = b""
+            while not answer.endswith(b".........."):
+                answer += client.recv(65536)
+            assert statuses(answer) == [200]
+
+
 def test_what_comes_after_an_early_answer_is_bounded() -> None:
     limits = LIMITS._replace(lingering=1024**2)
     head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 400000000\r\n\r\n"
