@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from benchmarks.backlog import backlog, storm
 from benchmarks.claims import claims
+from benchmarks.idle import idle
 from benchmarks.pages import pages
 from benchmarks.parts import matching, sending
 from benchmarks.rehearsing import rehearsing
@@ -31,6 +32,7 @@ def main() -> None:
         ("storm", lambda: storm(1_000 if quick else 10_000)),
         ("backlog", lambda: backlog(2_000 if quick else 100_000)),
         ("claims", lambda: claims((100, 10_000) if quick else (100, 10_000, 1_000_000))),
+        ("idle", lambda: idle(20_000 if quick else 200_000, 10.0 if quick else 30.0)),
     )
     for name, work in figures:
         sys.stderr.write(f"{name} ...\n")

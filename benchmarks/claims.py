@@ -57,7 +57,7 @@ def _engine_rows(word: str, urls: Sequence[str], sizes: Sequence[int]) -> list[R
     for url, size in zip(urls, sizes, strict=True):
         engine = open_engine(Secret(url))
         migrate(engine)
-        _fill(engine, size)
+        fill(engine, size, CHANNELS, NOW)
         engines.append(engine)
     found: list[list[float]] = [[] for _ in engines]
     for number in range(ROUNDS):  # in turn, so that a noisy moment meets all
@@ -74,24 +74,24 @@ def _engine_rows(word: str, urls: Sequence[str], sizes: Sequence[int]) -> list[R
     ]
 
 
-def _fill(engine: Engine, size: int) -> None:
-    """So much waits on 50 channels, and enough on each for what is measured."""
+def fill(engine: Engine, size: int, channels: int, now: float) -> None:
+    """Let so much wait since `now`, on so many channels."""
     number = max(size, 1)
     for start in range(0, number, 5_000):
-        drafts = [_draft(n) for n in range(start, min(start + 5_000, number))]
+        drafts = [_draft(n, channels, now) for n in range(start, min(start + 5_000, number))]
         with engine.writing.begin() as connection:
-            accept(connection, engine, drafts, room=lambda _: 0, slot=0, uid="u", now=NOW)
+            accept(connection, engine, drafts, room=lambda _: 0, slot=0, uid="u", now=now)
     if not engine.sqlite:
         with engine.writing.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.execute(sa.text("VACUUM ANALYZE"))
 
 
-def _draft(number: int) -> Draft:
-    case = number // CHANNELS // 5 * CHANNELS + number % CHANNELS  # five events of each
+def _draft(number: int, channels: int, now: float) -> Draft:
+    case = number // channels // 5 * channels + number % channels  # five events of each
     fields = {"trigger": "t", "case_id": case}
-    event = Event(0, "s", NOW, b'{"trigger": "t"}', fields)
-    return Draft(event, "h", 1, (Planned("r", f"c{number % CHANNELS}"),))
+    event = Event(0, "s", now, b'{"trigger": "t"}', fields)
+    return Draft(event, "h", 1, (Planned("r", f"c{number % channels}"),))
 
 
 def _once(engine: Engine, channel: str) -> float:

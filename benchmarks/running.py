@@ -63,15 +63,21 @@ class Process:
 
 @contextlib.contextmanager
 def router(
-    folder: Path, sink: int, *, paused: bool = False, rules: str | None = None
+    folder: Path,
+    sink: int,
+    *,
+    paused: bool = False,
+    rules: str | None = None,
+    database: str | None = None,
 ) -> Iterator[Process]:
-    """The router on SQLite (synchronous=FULL), with one rule that tells one webhook, or `rules`."""
+    """The router on SQLite (synchronous=FULL) or `database`, with one rule that tells one webhook,
+    or `rules`."""
     usual = RULES.format(secret=SECRET, port=sink, paused="true" if paused else "false")
     (folder / "rules.yaml").write_text(rules or usual, encoding="utf-8")
     port = _free_port()
     settings = {
         "ROUTER_RULES": str(folder / "rules.yaml"),
-        "ROUTER_DATABASE_URL": f"sqlite:///{folder / 'router.db'}",
+        "ROUTER_DATABASE_URL": database or f"sqlite:///{folder / 'router.db'}",
         "ROUTER_PORT": str(port),
         "ROUTER_LOG_LEVEL": "warning",
     }

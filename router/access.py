@@ -36,6 +36,8 @@ LONGEST = 24 * 3600.0
 """Seconds after which any session is over."""
 USED = 60.0
 """Seconds within which another use is not written down."""
+MAX_PROVEN = 16
+"""Passwords that are known to be right from one place."""
 PREFIX = "router_"
 """What a named token begins with, so that it is known where it should not lie."""
 MARK = "$argon2"
@@ -93,6 +95,7 @@ class Access:
         self._fitting: dict[tuple[str, str], bool] = {}
         self._seals: dict[str, str] = {}
         self._proven: dict[str, dict[str, Role]] = {}
+        self._barred: dict[str, float] = {}
 
     def by_password(
         self, name: str, given: str, address: str | None, way: Way
@@ -102,34 +105,45 @@ class Access:
         A login is always counted as a try before it is looked at. What scripts send with every
         request (`way` is basic or token) is counted until it was right once from that place.
         """
+        known = self.by_proven(name, given, address, way)
+        if known is not None:
+            return known
         place = f"{way} {_place(address)}"
-        mark = _digest(given)
-        role = None if way == "login" else self._proven.get(place, {}).get(mark)
+        wait = self._charge(way, place)
+        if wait is not None:
+            return Refused("often", wait)
+        role = self._role_of(given)
         if role is None:
-            wait = self._charge(way, place)
-            if wait is not None:
-                self._proven.pop(place, None)
-                return Refused("often", wait)
-            role = self._role_of(given)
-            if role is None:
-                # Some type their password where the name goes.
-                swapped = self._role_of(name.strip()) is not None
-                named = MASK if swapped else clean_name(name) or "nobody"
-                self._tell(Identity(named, "nobody", way, address), "failed login")
-                return Refused("wrong")
-            self._people.forgive(place)
-            _remember(self._proven, place, {**self._proven.get(place, {}), mark: role})
+            # Some type their password where the name goes.
+            swapped = way == "login" and self._role_of(name.strip()) is not None
+            named = MASK if swapped else clean_name(name) or "nobody"
+            self._tell(Identity(named, "nobody", way, address), "failed login")
+            return Refused("wrong")
+        self._people.forgive(place)
+        self._barred.pop(place, None)
+        proven = self._proven.get(place, {})
+        if len(proven) < MAX_PROVEN:
+            _remember(self._proven, place, {**proven, _digest(given): role})
         return Identity(clean_name(name) or role, role, way, address)
 
-    def by_token(self, given: str, address: str | None) -> Identity | Refused:
-        """Who a script is by its bearer token: a named one, or ROUTER_API_TOKEN."""
+    def by_proven(self, name: str, given: str, address: str | None, way: Way) -> Identity | None:
+        """Who somebody is by a password that was right from that place before, at no cost.
+
+        Whatever strangers from the same place try, this goes on. A login is always proven anew.
+        """
+        place = f"{way} {_place(address)}"
+        role = None if way == "login" else self._proven.get(place, {}).get(_digest(given))
+        return None if role is None else Identity(clean_name(name) or role, role, way, address)
+
+    def by_token(self, given: str, address: str | None) -> Identity | None:
+        """Who a script is by a named token; None if it is none, and may be ROUTER_API_TOKEN."""
         if given.startswith(PREFIX):
             token = self._people.token(_digest(given))
             if token is not None:
                 if self._now() - (token.used_at or 0.0) > USED:
                     self._people.use_token(token.id)
                 return Identity(token.name, token.role, "token", address)
-        return self.by_password("API token", given, address, "token")
+        return None
 
     def by_session(
         self, cookie: str, address: str | None, *, notes_use: bool = True
@@ -174,9 +188,15 @@ class Access:
         return self._people.end_session(_digest(cookie))
 
     def _charge(self, way: Way, place: str) -> float | None:
+        now = self._now()
         for key, limit in ((place, FROM_ONE_PLACE[way]), (way, OVERALL[way])):
+            # Who has to wait is told so without asking the database again: a flood writes nothing.
+            until = self._barred.get(key, 0.0)
+            if now < until <= now + limit.every * limit.many:
+                return until - now
             wait = self._people.charge(key, every=limit.every, many=limit.many)
             if wait is not None:
+                _remember(self._barred, key, now + wait)
                 return wait
         return None
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from router.scheduler import Event, Scheduler
     from router.supervisor import Beat
 
-LOOK = 1.0
-"""Seconds between two looks at what is due."""
+LOOK = 2.0
+"""Seconds between two looks at what is due: of what another process or a command wrote."""
 LONGEST_LOOK = 5.0
 SHARE = 100.0
 """A look that takes long comes so many times rarer than it takes: it costs a hundredth at most."""
-FIRE = 5.0
+FIRE = 30.0
 """Seconds after which to look for timers again, whatever is known of the next."""
 AGAIN = 0.5
 """Seconds after which what the ledger could not answer is asked again."""
@@ -140,6 +140,8 @@ class Clock:
         due = self._ledger.due(now)
         took = self._scheduler.monotonic() - began
         self._look_at = began + min(max(LOOK, SHARE * took), LONGEST_LOOK)
+        if due.next_moment is not None:
+            self.later(due.next_moment)
         self._worker.pause(due.paused)
         self._claim_due(due, now)
         self.silent = tuple(self._silent(due, now))

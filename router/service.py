@@ -24,6 +24,7 @@ from router.in_force import Loaded, Rules
 from router.ledger import LedgerUnavailable, Process, open_ledger
 from router.log import get_logger
 from router.metrics import Metrics
+from router.pools import READINESS, SERVICE, Crowded
 from router.rules_watch import RulesWatch
 from router.scheduler import THREADS
 from router.server import Server
@@ -111,7 +112,7 @@ class Service:
 
     async def reload(self) -> Loaded:
         """Read the rules again, and put them in force if they are sound."""
-        return await asyncio.to_thread(self._reload)
+        return await SERVICE.run(self._reload)
 
     def _reload(self) -> Loaded:
         loaded = self.rules.load()
@@ -142,10 +143,10 @@ class Service:
         if self.role != "receive":
             reasons.extend(self.worker.clock.silent)
         try:
-            await asyncio.wait_for(asyncio.to_thread(self.ledger.check_writable), 5.0)
+            await asyncio.wait_for(READINESS.run(self.ledger.check_writable), 5.0)
         except LedgerUnavailable as error:
             reasons.append(f"it cannot write: {error}")
-        except TimeoutError:
+        except (TimeoutError, Crowded):
             reasons.append("it cannot write: the database does not answer")
         return Readiness(tuple(reasons))
 
@@ -201,7 +202,7 @@ class Service:
             wanted = self.stopping
             ticking.cancel()
             self.supervisor.release("event-loop")
-            await asyncio.to_thread(self.close)
+            await SERVICE.run(self.close)
         if self.supervisor.lost is not None or not wanted:
             _log.critical("ended", reason=self.supervisor.lost or "the server ended by itself")
             return GAVE_UP

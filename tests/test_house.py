@@ -15,7 +15,7 @@ STAIRCASE = (
     *("problem", "duration", "secret", "condition", "calendar", "event", "message", "rules"),
     "identity",
     "settings",
-    *("retry", "scheduler", "log_writer", "log", "metrics", "supervisor"),
+    *("retry", "scheduler", "log_writer", "log", "metrics", "supervisor", "pools"),
     *("match", "render", "timing", "gate", "route", "said", "rehearse", "backtest"),
     *("ledger", "delivery", "rulebook"),
     *("access", "in_force", "accept", "lane", "observe", "watch", "attempt", "chores"),
@@ -98,6 +98,11 @@ def test_a_file_fits_in_a_head_and_says_what_it_is_for(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 300
     assert ast.get_docstring(ast.parse(text))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_waits_in_the_pool_of_threads_that_all_share(path: Path) -> None:
+    assert "to_thread" not in path.read_text(encoding="utf-8"), "use a pool of router/pools.py"
 
 
 BROWSED = sorted((ROOT.parent / "tests" / "e2e").glob("*.py"))

@@ -20,7 +20,8 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     `channels`: those that neither rest nor are paused, with the moment (epoch seconds) at which
     their first delivery was or will be due. `oldest` is the earliest of these moments that has
     come. `paused`: those that operators hold up. `failing`: those that fail and are not paused,
-    since when. `newest` is the highest id of a delivery.
+    since when. `newest` is the highest id of a delivery, `next_moment` when the next timer has its
+    moment.
     """
 
     channels: dict[str, float]
@@ -28,20 +29,21 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     paused: frozenset[str]
     failing: dict[str, float]
     newest: int
+    next_moment: float | None = None
 
 
 def find_due(connection: sa.Connection, engine: Engine, now: float) -> Due:
     """Ask which channels have something due: in one statement, and in as many probes of an index
     as there are channels with something pending, however much that is."""
-    newest = 0
+    newest, next_moment = 0, None
     channels: dict[str, float] = {}
     paused: set[str] = set()
     failing: dict[str, float] = {}
     oldest: float | None = None
-    rows = connection.exec_driver_sql(_DUE_SQLITE if engine.sqlite else _DUE_POSTGRES)
+    rows = connection.exec_driver_sql(_DUE_SQLITE if engine.sqlite else _DUE_POSTGRES, (now,))
     for channel, due_at, rests_until, failures, failing_since, paused_at in rows:
         if channel is None:
-            newest = failures
+            newest, next_moment = failures, due_at
         elif paused_at is not None:
             paused.add(channel)
         else:
@@ -62,6 +64,7 @@ def find_due(connection: sa.Connection, engine: Engine, now: float) -> Due:
         paused=frozenset(paused),
         failing=failing,
         newest=newest,
+        next_moment=next_moment,
     )
 
 
@@ -72,13 +75,15 @@ _DUE = (
     " UNION ALL SELECT (SELECT min(d.channel) FROM deliveries AS d"
     " WHERE d.state = 'pending' AND d.channel > names.channel)"
     " FROM names WHERE names.channel IS NOT NULL)"
-    " SELECT names.channel, (SELECT min(d.due_at) FROM deliveries AS d WHERE d.state = 'pending'"
-    " AND d.turn = 2 AND d.channel = names.channel) AS due_at, coalesce(rests_until, 0)"
+    " SELECT names.channel, CASE WHEN rests_until > {} THEN rests_until"
+    " ELSE (SELECT min(d.due_at) FROM deliveries AS d WHERE d.state = 'pending'"
+    " AND d.turn = 2 AND d.channel = names.channel) END AS due_at, coalesce(rests_until, 0)"
     " AS rests_until, coalesce(failures, 0) AS failures, failing_since, paused_at"
     " FROM names LEFT JOIN lanes ON lanes.channel = names.channel WHERE names.channel IS NOT NULL"
     " UNION ALL SELECT channel, NULL, rests_until, failures, failing_since, paused_at"
     " FROM lanes WHERE paused_at IS NOT NULL OR failing_since IS NOT NULL"
-    " UNION ALL SELECT NULL, NULL, NULL, "
+    " UNION ALL SELECT NULL, (SELECT min(due_at) FROM deliveries WHERE state = 'pending'"
+    " AND turn = 0), NULL, "
 )
-_DUE_SQLITE = _DUE + "value, NULL, NULL FROM counters WHERE name = 'deliveries'"
-_DUE_POSTGRES = _DUE + "last_value, NULL, NULL FROM deliveries_ids"
+_DUE_SQLITE = _DUE.format("?") + "value, NULL, NULL FROM counters WHERE name = 'deliveries'"
+_DUE_POSTGRES = _DUE.format("%s") + "last_value, NULL, NULL FROM deliveries_ids"

@@ -63,11 +63,11 @@ _TEXTS: dict[Kind, str] = {
 }
 
 
-def open_generation(connection: sa.Connection, engine: Engine, *, fresh: bool) -> Opening:
+def open_generation(connection: sa.Connection, engine: Engine) -> Opening:
     """Find out whether the ledger is what it was, and write down what it is now.
 
-    `fresh`: its tables were made just now. Call it in a transaction that writes, once for each
-    start; of two processes that start at once the second finds what the first has written.
+    Call it in a transaction that writes, once for each start; of two processes that start at once
+    the second finds what the first has written.
     """
     keys = _keys(connection, engine)
     uid, generation = keys["uid"], int(keys.get("generation", "0"))
@@ -75,6 +75,7 @@ def open_generation(connection: sa.Connection, engine: Engine, *, fresh: bool) -
     newest = _newest(connection, engine)
     left = read_mark(engine)
     mark = Mark(uid, generation, *newest)
+    fresh = "generation" not in keys and newest[0] == 0
     kind = _kind(mark, left, fresh=fresh, moved=old_place is not None and old_place != place)
     if kind in ("emptied", "replaced", "restored"):
         highest = [max(pair) for pair in zip(newest, _ids(left), strict=True)]
@@ -91,6 +92,7 @@ def open_generation(connection: sa.Connection, engine: Engine, *, fresh: bool) -
     kept = "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
     engine.insert(connection, meta, rows, kept)
     mark = Mark(uid, generation, *_newest(connection, engine))
+    write_mark(engine, mark)  # before another process may look at it
     return Opening(kind, mark, _TEXTS.get(kind, ""))
 
 
@@ -182,7 +184,9 @@ def _newest(connection: sa.Connection, engine: Engine) -> tuple[int, int]:
         rows = connection.exec_driver_sql("SELECT name, value FROM counters")
         values = {row[0]: row[1] for row in rows}
         return values["events"], values["deliveries"]
-    both = "SELECT (SELECT last_value FROM events_ids), (SELECT last_value FROM deliveries_ids)"
+    # A sequence that was never asked says 1, as after its first number.
+    one = "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {}_ids)"
+    both = f"SELECT {', '.join(one.format(name) for name in _COUNTED)}"
     row = connection.exec_driver_sql(both).one()
     return row[0], row[1]
 

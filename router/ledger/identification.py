@@ -37,7 +37,6 @@ class Identification:
         self.opening = opening
         self._mark = opening.mark
         self.lost: str | None = None
-        write_mark(engine, self._mark)
 
     def check(self, connection: sa.Connection) -> None:
         """Compare the database with what was opened, and keep how far it is now."""

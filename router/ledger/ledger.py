@@ -76,12 +76,8 @@ class Ledger:
         engine: Engine,
         now: Callable[[], float],
         scheduler: Scheduler = THREADS,
-        *,
-        fresh: bool = False,
     ) -> None:
-        """`fresh`: the database was made just now."""
         self._engine = engine
-        self._fresh = fresh
         self._now = now
         self._scheduler = scheduler
         self._writer: Writer | None = None
@@ -102,7 +98,7 @@ class Ledger:
         """
         self._slots = Slots(self._engine)
         with in_words(), self._engine.writing.begin() as connection:
-            opening = open_generation(connection, self._engine, fresh=self._fresh)
+            opening = open_generation(connection, self._engine)
         self.identity = Identification(self._engine, opening)
         slot = self._slots.mine
         self._writer = Writer(

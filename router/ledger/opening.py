@@ -35,8 +35,7 @@ def open_ledger(
             " and ROUTER_DATABASE_URL says where it is"
         )
     try:
-        fresh = absent or version(engine) is None
-        if existing and fresh:
+        if existing and version(engine) is None:
             raise LedgerError(f"the database is empty{_EXPECTED}")  # noqa: TRY301 - closed below
         migrate(engine)
         engine.remember_file()
@@ -46,7 +45,7 @@ def open_ledger(
     except (SQLAlchemyError, OSError) as error:
         engine.close()
         raise LedgerError(f"the database cannot be opened: {first_line(error)}") from None
-    return Ledger(engine, now, fresh=fresh)
+    return Ledger(engine, now)
 
 
 _EXPECTED = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
+from router.pools import PAGES
 from router.web import bar
 from router.web.draw import fragment, page
 from router.web.identity import audit
@@ -43,7 +43,7 @@ async def activity(request: Request[Any, Any, Any]) -> Response[str | None]:
         mark = f'"{service.ledger.glance.mark(filters)}"'
         return mark, {} if mark == known else _shown(service, filters, query, mark)
 
-    mark, shown = await asyncio.to_thread(work)
+    mark, shown = await PAGES.run(work)
     headers = {"etag": mark}
     if not shown:
         return Response(None, status_code=304, headers=headers)

@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException
 from router.duration import show_duration
 from router.ledger import LedgerUnavailable
 from router.log import get_logger
+from router.pools import Crowded
 from router.web.draw import error_page, fragment
 from router.web.faults import (
     BadFilter,
@@ -111,7 +112,8 @@ def on_not_known(request: Asked, error: NotKnown) -> Response[bytes]:
     elif HTML in request.headers.get("accept", ""):
         browser = True
         kept = Kept.of(request, error.kept)
-        drawn = login_page(settings, kept=kept, again=bool(error.kept))
+        again, lost = bool(error.kept), error.too_large
+        drawn = login_page(settings, kept=kept, again=again, lost=lost)
         reply = Response(drawn.encode(), status_code=401, media_type=HTML)
     else:
         advice = (
@@ -156,6 +158,11 @@ def on_unavailable(request: Asked, error: LedgerUnavailable) -> Response[bytes]:
     return answer(request, 503, title, advice, only, retry_after="5")
 
 
+def on_crowded(request: Asked, error: Crowded) -> Response[bytes]:
+    seconds = str(math.ceil(error.wait))
+    return answer(request, 503, "too many ask at once", str(error), None, retry_after=seconds)
+
+
 def on_http(request: Asked, error: HTTPException) -> Response[bytes]:
     status = error.status_code
     allowed = (error.headers or {}).get("allow")
@@ -181,6 +188,7 @@ HANDLERS: dict[Any, Any] = {
     OtherSite: on_other_site,
     TooOften: on_too_often,
     LedgerUnavailable: on_unavailable,
+    Crowded: on_crowded,
     HTTPException: on_http,
     Exception: on_fault,
 }

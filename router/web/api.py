@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from litestar import Request, Response, get, post
 from router.delivery import Gateway
 from router.event import Event, Undecodable, decode
 from router.holds import with_reasons
+from router.pools import PAGES
 from router.preview import preview
 from router.view import (
     decision_view,
@@ -56,7 +56,7 @@ async def list_events(request: Request[Any, Any, Any]) -> Json:
             for row, decisions in zip(rows, decided, strict=True)
         ]
 
-    return Response(page_of(await asyncio.to_thread(find), filters.limit))
+    return Response(page_of(await PAGES.run(find), filters.limit))
 
 
 @get("/api/events/{event_id:int}")
@@ -64,12 +64,12 @@ async def get_event(request: Request[Any, Any, Any]) -> Json:
     """One event: why each rule spoke or not, its deliveries, every attempt."""
     service = service_of(request)
     number = read_id(request, "event_id")
-    row = await asyncio.to_thread(service.ledger.event, number)
+    row = await PAGES.run(service.ledger.event, number)
     if row is None:
         raise NotThere(f"there is no event {number}")
-    made = await asyncio.to_thread(_with_reasons, service, row.deliveries)
+    made = await PAGES.run(_with_reasons, service, row.deliveries)
     row = msgspec.structs.replace(row, deliveries=tuple(made))
-    words = await asyncio.to_thread(service.rules.words, row.ruleset or "")
+    words = await PAGES.run(service.rules.words, row.ruleset or "")
     return Response(event_view(row, explain(row, words.table)))
 
 
@@ -79,9 +79,7 @@ async def list_deliveries(request: Request[Any, Any, Any]) -> Json:
     service = service_of(request)
     filters = read_filters(request.query_params, service.now())
     one_more = msgspec.structs.replace(filters, limit=filters.limit + 1)
-    rows = await asyncio.to_thread(
-        lambda: _deliveries(service, service.ledger.deliveries(one_more))
-    )
+    rows = await PAGES.run(lambda: _deliveries(service, service.ledger.deliveries(one_more)))
     return Response(page_of([delivery_view(row) for row in rows], filters.limit))
 
 
@@ -90,10 +88,10 @@ async def get_delivery(request: Request[Any, Any, Any]) -> Json:
     """One delivery with its words and every attempt."""
     service = service_of(request)
     number = read_id(request, "delivery_id")
-    row = await asyncio.to_thread(service.ledger.delivery, number)
+    row = await PAGES.run(service.ledger.delivery, number)
     if row is None:
         raise NotThere(f"there is no delivery {number}")
-    (told,) = await asyncio.to_thread(_with_reasons, service, [row])
+    (told,) = await PAGES.run(_with_reasons, service, [row])
     return Response(delivery_view(told))
 
 
@@ -117,7 +115,7 @@ async def resend(request: Request[Any, Any, Any]) -> Json:
     if not isinstance(fresh, bool):
         raise BadRequest("`fresh` is true or false")
     under = service.rules.current.ruleset.hash if fresh else None
-    answers = await asyncio.to_thread(service.ledger.resend, [number], fresh_under=under)
+    answers = await PAGES.run(service.ledger.resend, [number], fresh_under=under)
     service.worker.wake()
     answer = answers[0]
     if answer.new is None:
@@ -139,7 +137,7 @@ async def cancel(request: Request[Any, Any, Any]) -> Json:
     service = service_of(request)
     number = read_id(request, "delivery_id")
     author = request_identity(request).name
-    (answer,) = await asyncio.to_thread(service.ledger.cancel, [number], author=author)
+    (answer,) = await PAGES.run(service.ledger.cancel, [number], author=author)
     if not answer.done:
         if "there is no" in answer.reason:
             raise NotThere(answer.reason)
@@ -216,7 +214,7 @@ async def make_preview(request: Request[Any, Any, Any]) -> Json:
             ],
         }
 
-    return Response(await asyncio.to_thread(work))
+    return Response(await PAGES.run(work))
 
 
 HANDLERS = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from itertools import groupby
@@ -13,6 +12,7 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
 from router.mute import begin_mute
+from router.pools import PAGES
 from router.problem import suggest
 from router.send_test import send_test
 from router.web.channel_state import (
@@ -27,6 +27,7 @@ from router.web.channel_state import (
 )
 from router.web.draw import fragment, page
 from router.web.faults import BadRequest, NotThere
+from router.web.forms import receive_form
 from router.web.identity import audit, request_identity, service_of
 from router.web.query import read_object
 
@@ -62,7 +63,7 @@ async def channels(request: Asked) -> Html:
 @post("/channels/pause", status_code=303)
 async def pause_from_page(request: Asked) -> Redirect:
     """Hold up a channel, and go back to the page."""
-    form = await request.form()
+    form = await receive_form(request)
     channel = _channel(service_of(request), str(form.get("channel") or ""))
     await _pause(request, channel, str(form.get("reason") or ""))
     return _back("paused", channel)
@@ -71,7 +72,7 @@ async def pause_from_page(request: Asked) -> Redirect:
 @post("/channels/resume", status_code=303)
 async def resume_from_page(request: Asked) -> Redirect:
     """Let a channel go on, and go back to the page."""
-    form = await request.form()
+    form = await receive_form(request)
     channel = _channel(service_of(request), str(form.get("channel") or ""))
     ended = await _resume(request, channel)
     return _back("resumed" if ended else "not-paused", channel)
@@ -80,12 +81,12 @@ async def resume_from_page(request: Asked) -> Redirect:
 @post("/channels/mute", status_code=303)
 async def mute_from_page(request: Asked) -> Redirect:
     """Silence a channel for a while, and go back to the page."""
-    form = await request.form()
+    form = await receive_form(request)
     service = service_of(request)
     channel = _channel(service, str(form.get("channel") or ""))
     length, reason = str(form.get("for") or "").strip(), str(form.get("reason") or "")
     try:
-        await asyncio.to_thread(
+        await PAGES.run(
             begin_mute,
             service.ledger,
             service.rules.current.ruleset,
@@ -105,7 +106,7 @@ async def mute_from_page(request: Asked) -> Redirect:
 @post("/channels/test", status_code=200)
 async def test_from_page(request: Asked) -> Html:
     """Send a test message, and show what the far end answered."""
-    form = await request.form()
+    form = await receive_form(request)
     channel = _channel(service_of(request), str(form.get("channel") or ""))
     outcome = await _test(request, channel)
     return await _page(request, channel=channel.name, tested=outcome)
@@ -115,7 +116,7 @@ async def test_from_page(request: Asked) -> Html:
 async def list_channels(request: Asked) -> Json:
     """The channels: how each does, what waits for it and since when, its rate, what holds it up."""
     service = service_of(request)
-    states = await asyncio.to_thread(find_states, service)
+    states = await PAGES.run(find_states, service)
     by_name = {state.channel.name: state for state in states}
     now = service.now()
     order = service.rules.current.ruleset.channels
@@ -222,7 +223,7 @@ async def _page(request: Asked, **given: Any) -> Html:
         acts = request_identity(request).may_act
         return mark, fragment("_channels.html.j2", now=service.now(), may_act=acts, **shown)
 
-    mark, drawn = await asyncio.to_thread(draw)
+    mark, drawn = await PAGES.run(draw)
     status = 304 if drawn is None else 200
     return Response(drawn, status_code=status, headers={"etag": mark}, media_type="text/html")
 
@@ -235,7 +236,7 @@ async def _pause(request: Asked, channel: Channel, reason: str) -> tuple[Pause, 
         raise BadRequest("a pause needs a `reason`: those who wait for a message will ask for it")
     service = service_of(request)
     author = request_identity(request).name
-    found, new = await asyncio.to_thread(
+    found, new = await PAGES.run(
         lambda: service.ledger.desk.pause(channel.name, reason=words, author=author)
     )
     service.worker.wake()
@@ -246,7 +247,7 @@ async def _pause(request: Asked, channel: Channel, reason: str) -> tuple[Pause, 
 
 async def _resume(request: Asked, channel: Channel) -> Pause | None:
     service = service_of(request)
-    ended = await asyncio.to_thread(service.ledger.desk.resume, channel.name)
+    ended = await PAGES.run(service.ledger.desk.resume, channel.name)
     if ended is not None:
         service.worker.wake()
         await audit(request, "unpause", f"channel {channel.name}")
@@ -261,7 +262,7 @@ async def _resume(request: Asked, channel: Channel) -> Pause | None:
 async def _test(request: Asked, channel: Channel) -> Outcome:
     service = service_of(request)
     gateway = service.rules.current.gateway
-    outcome = await asyncio.to_thread(
+    outcome = await PAGES.run(
         send_test, gateway, channel, base_url=service.settings.base_url, now=service.now()
     )
     await audit(request, "test message", f"channel {channel.name}", outcome.detail)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,10 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request, Response, get, post
 
+from router.pools import PAGES
 from router.web.draw import fragment, page
 from router.web.faults import BadRequest
+from router.web.forms import receive_form
 from router.web.identity import audit, request_identity
 from router.web.plan import ACTS, plan
 from router.web.query import FILTERS, read_filters
@@ -56,7 +57,7 @@ async def deliveries(request: Request[Any, Any, Any]) -> Response[str | None]:
         drawn = fragment("_deliveries.html.j2", **shown) if live else None
         return mark, drawn or page("deliveries.html.j2", service, **shown)
 
-    mark, drawn = await asyncio.to_thread(work)
+    mark, drawn = await PAGES.run(work)
     status = 304 if drawn is None else 200
     return Response(drawn, status_code=status, media_type="text/html", headers={"etag": mark})
 
@@ -65,7 +66,7 @@ async def deliveries(request: Request[Any, Any, Any]) -> Response[str | None]:
 async def plan_many(request: Request[Any, Any, Any]) -> Html:
     """Say what would be done to those that were chosen; nothing is done yet."""
     service: Service = request.app.state.service
-    form = await request.form()
+    form = await receive_form(request)
     act, kept = _act(form), str(form.get("kept", ""))
     every = form.get("every") is not None
 
@@ -86,7 +87,7 @@ async def plan_many(request: Request[Any, Any, Any]) -> Html:
             planned_at=service.now(),
         )
 
-    return Response(await asyncio.to_thread(work), media_type="text/html")
+    return Response(await PAGES.run(work), media_type="text/html")
 
 
 @post(f"{PATH}/do", status_code=200)
@@ -97,22 +98,22 @@ async def do_many(request: Request[Any, Any, Any]) -> Html:
     two operators with one thought, send nothing twice.
     """
     service: Service = request.app.state.service
-    form = await request.form()
+    form = await receive_form(request)
     act, kept = _act(form), str(form.get("kept", ""))
     ids = _numbers(str(form.get("ids", "")).split(","))[:MOST]
     if not ids:
         raise BadRequest(_NOTHING)
     if act == "resend":
         under = service.rules.current.ruleset.hash if form.get("fresh") else None
-        done, left = await asyncio.to_thread(_resend, service, ids, under, _moment(form))
+        done, left = await PAGES.run(_resend, service, ids, under, _moment(form))
     else:
         author = request_identity(request).name
-        done, left = await asyncio.to_thread(_cancel, service, ids, author)
+        done, left = await PAGES.run(_cancel, service, ids, author)
     service.worker.wake()
     about = f"delivery {ids[0]}" if len(ids) == 1 else f"{done} deliveries"
     await audit(request, act, about, f"chosen by {kept}" if kept else "")
     given = {"act": act, "done": done, "left": left, "kept": kept}
-    drawn = await asyncio.to_thread(lambda: page("done.html.j2", service, **given))
+    drawn = await PAGES.run(lambda: page("done.html.j2", service, **given))
     return Response(drawn, media_type="text/html")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request, Response, get
@@ -11,6 +10,7 @@ from router.delivery import ChannelError, Gateway, formats
 from router.event import OWN
 from router.in_force import say
 from router.message import Delivery
+from router.pools import PAGES
 from router.rulebook import as_test
 from router.view import explain, stored_event
 from router.web.draw import fragment, page
@@ -53,7 +53,7 @@ async def event(request: Request[Any, Any, Any]) -> Html:
         told = _told(row, query.get("said", ""))
         return page("event.html.j2", service, **shown, **told)
 
-    return Response(await asyncio.to_thread(work), media_type="text/html")
+    return Response(await PAGES.run(work), media_type="text/html")
 
 
 @get(f"{_ONE}/mail")
@@ -70,7 +70,7 @@ async def mail(request: Request[Any, Any, Any]) -> Html:
         return message.body
 
     headers = {"content-security-policy": MAIL_POLICY}
-    return Response(await asyncio.to_thread(find), media_type="text/html", headers=headers)
+    return Response(await PAGES.run(find), media_type="text/html", headers=headers)
 
 
 @get(f"{_ONE}/raw")
@@ -78,7 +78,7 @@ async def raw(request: Request[Any, Any, Any]) -> Html:
     """The request or the mail that carries a message, byte for byte but for secrets."""
     service: Service = request.app.state.service
     which = read_id(request, "event_id"), read_id(request, "delivery_id")
-    text = await asyncio.to_thread(lambda: _raw(service, *_find(service, *which)))
+    text = await PAGES.run(lambda: _raw(service, *_find(service, *which)))
     if "hx-request" in request.headers:
         return Response(fragment("_raw.html.j2", text=text), media_type="text/html")
     return Response(text, media_type="text/plain")
@@ -99,7 +99,7 @@ async def as_a_test(request: Request[Any, Any, Any]) -> Html:
         name = f"event {number}: {event.trigger}"
         return as_test(event, name, ruleset, formats(ruleset.channels)).text
 
-    text = await asyncio.to_thread(work)
+    text = await PAGES.run(work)
     if "hx-request" in request.headers:
         return Response(fragment("_as_test.html.j2", text=text), media_type="text/html")
     return Response(text, media_type="text/plain")

@@ -24,13 +24,16 @@ class NotThere(Exception):
 class NotKnown(Exception):
     """It is not known who asks: what they sent is `wrong`, or they sent nothing.
 
-    `kept` are the fields of a form that would otherwise be lost.
+    `kept` are the fields of a form that would otherwise be lost; one that is `too_large` is.
     """
 
-    def __init__(self, *, wrong: bool, kept: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self, *, wrong: bool, kept: tuple[tuple[str, str], ...] = (), too_large: bool = False
+    ) -> None:
         super().__init__()
         self.wrong = wrong
         self.kept = kept
+        self.too_large = too_large
 
 
 class NotAllowed(Exception):

@@ -11,6 +11,7 @@ from litestar.datastructures import MutableScopeHeaders
 from router.access import Refused
 from router.web.answers import answer
 from router.web.faults import NotAllowed, NotKnown, OtherSite, TooOften
+from router.web.forms import receive_small_form
 from router.web.identity import SAFE, identify
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ async def _refuse(request: Asked, method: str, refused: Refused | None) -> None:
     sent = request.headers.get("content-type", "").startswith(FORMS)
     if method not in SAFE and sent and isinstance(request, Request):
         _check_origin(request, method, None)
-        form = await request.form()
+        form = await receive_small_form(request)
+        if form is None:
+            raise NotKnown(wrong=wrong, too_large=True)
         kept = tuple((name, value) for name, value in form.items() if isinstance(value, str))
     raise NotKnown(wrong=wrong, kept=kept)
 

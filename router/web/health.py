@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request, Response, get, route
 from litestar.enums import HttpMethod
 
 from router.metrics import CONTENT_TYPE
+from router.pools import PAGES
 from router.web.identity import ANYONE
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _answer(reasons: Sequence[str], well: str, unwell: str) -> Response[dict[str
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Everything counted, in Prometheus' text format."""
     service: Service = request.app.state.service
-    service.metrics.waits(await asyncio.to_thread(service.ledger.pending))
-    lanes = await asyncio.to_thread(service.ledger.desk.lanes)
+    service.metrics.waits(await PAGES.run(service.ledger.pending))
+    lanes = await PAGES.run(service.ledger.desk.lanes)
     service.metrics.fails({name: lane.failures for name, lane in lanes.items()})
     return Response(service.metrics.text(), media_type=CONTENT_TYPE)

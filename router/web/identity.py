@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from router.access import PREFIX, Refused
 from router.identity import Identity
+from router.pools import PAGES, PASSWORDS, Crowded
 from router.web.secrets import read_basic
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
 
-    from router.identity import Deed
+    from router.identity import Deed, Way
     from router.service import Service
 
     Asked = ASGIConnection[Any, Any, Any, Any]
@@ -62,7 +62,7 @@ async def audit(request: Asked, what: Deed, about: str = "", detail: str = "") -
     Code that runs in a thread calls `service.audit(request_identity(request), ...)` instead.
     """
     service = service_of(request)
-    await asyncio.to_thread(service.audit, request_identity(request), what, about, detail)
+    await PAGES.run(service.audit, request_identity(request), what, about, detail)
 
 
 async def identify(request: Asked) -> Identity | Refused | None:
@@ -72,13 +72,43 @@ async def identify(request: Asked) -> Identity | Refused | None:
     they are, everybody is an operator, and a proof that is wrong does not matter.
     """
     service = service_of(request)
-    found = await asyncio.to_thread(_prove, service, request) if _carries(request) else None
+    found = await _prove_all(service, request) if _carries(request) else None
     if service.settings.open_to_all and not isinstance(found, Identity):
         found = Identity("anyone", "operator", "open", address_of(request))
     if isinstance(found, Identity):
         request.scope["user"] = found
         _asking.set(found)
     return found
+
+
+async def _prove_all(service: Service, request: Asked) -> Identity | Refused | None:
+    proof = await PAGES.run(_prove, service, request)
+    if isinstance(proof, _Password):
+        return await prove_password(service, *proof)
+    return proof
+
+
+async def prove_password(
+    service: Service, name: str, password: str, address: str | None, way: Way
+) -> Identity | Refused:
+    """Who somebody is by a password: at once if it was proven here before, else in the pool for
+    it; who finds that crowded has to come again."""
+    known = service.access.by_proven(name, password, address, way)
+    if known is not None:
+        return known
+    try:
+        return await PASSWORDS.run(service.access.by_password, name, password, address, way)
+    except Crowded as crowded:
+        return Refused("often", crowded.wait)
+
+
+class _Password(NamedTuple):
+    """A password that has to be proven."""
+
+    name: str
+    password: str
+    address: str | None
+    way: Way
 
 
 def address_of(request: Asked) -> str | None:
@@ -97,7 +127,7 @@ def _carries(request: Asked) -> bool:
     return any(name in request.headers for name in names)
 
 
-def _prove(service: Service, request: Asked) -> Identity | Refused | None:
+def _prove(service: Service, request: Asked) -> Identity | Refused | _Password | None:
     address, access = address_of(request), service.access
     settings = service.settings
     if settings.sso_user_header is not None and _by_proxy(request, settings.trusted_proxies):
@@ -110,10 +140,11 @@ def _prove(service: Service, request: Asked) -> Identity | Refused | None:
             return access.by_proxy(user, listed, address)
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and (rest.strip().startswith(PREFIX) or not settings.open_to_all):
-        return access.by_token(rest.strip(), address)
+        given = rest.strip()
+        return access.by_token(given, address) or _Password("API token", given, address, "token")
     if scheme.lower() == "basic" and not settings.open_to_all:
         name, password = read_basic(rest) or ("", "")
-        return access.by_password(name, password, address, "basic")
+        return _Password(name, password, address, "basic")
     cookie = session_of(request)
     if cookie is None:
         return None

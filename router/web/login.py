@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request, Response, get, post
@@ -12,9 +11,19 @@ from litestar.response import Redirect
 from router.access import LONGEST, Refused
 from router.duration import show_duration
 from router.identity import clean_name
+from router.pools import PAGES, PASSWORDS
 from router.web.draw import alone
 from router.web.faults import TooOften
-from router.web.identity import ANYONE, COOKIE, COOKIE_TLS, address_of, identify, session_of
+from router.web.forms import receive_login
+from router.web.identity import (
+    ANYONE,
+    COOKIE,
+    COOKIE_TLS,
+    address_of,
+    identify,
+    prove_password,
+    session_of,
+)
 from router.web.keep import Kept, unpack
 
 if TYPE_CHECKING:
@@ -43,7 +52,7 @@ async def show_login(request: Asked) -> Response[Any]:
 async def log_in(request: Asked) -> Response[Any]:
     """Begin a session, and go on to where one was; a form that was kept is shown to be sent."""
     service: Service = request.app.state.service
-    form = await request.form()
+    form = await receive_login(request)
     given = {name: value for name, value in form.items() if isinstance(value, str)}
     name, password = clean_name(given.get("name", "")), given.get("password", "")
     kept = unpack(given.get("next", ""), given.get("kept", ""))
@@ -51,12 +60,12 @@ async def log_in(request: Asked) -> Response[Any]:
         drawn = login_page(service.settings, kept=kept, name=name, missing=True)
         return _html(drawn, 400)
     address = address_of(request)
-    found = await asyncio.to_thread(service.access.by_password, name, password, address, "login")
+    found = await prove_password(service, name, password, address, "login")
     if isinstance(found, Refused):
         if found.why == "often":
             raise TooOften(found.wait)
         return _html(login_page(service.settings, kept=kept, name=name, wrong=True), 401)
-    cookie = await asyncio.to_thread(_begin, service, found, password)
+    cookie = await PASSWORDS.run(_begin, service, found, password)
     answer: Response[Any] = Redirect(kept.back, status_code=303)
     if kept.to is not None:
         answer = _html(alone("again.html.j2", kept=kept), 200)
@@ -71,9 +80,9 @@ async def log_out(request: Asked) -> Redirect:
     service: Service = request.app.state.service
     found = await identify(request)
     cookie = session_of(request)
-    ended = cookie is not None and await asyncio.to_thread(service.access.end, cookie)
+    ended = cookie is not None and await PAGES.run(service.access.end, cookie)
     if ended and found is not None and not isinstance(found, Refused):
-        await asyncio.to_thread(service.audit, found, "logout")
+        await PAGES.run(service.audit, found, "logout")
     answer = Redirect(f"{LOGIN}?out", status_code=303)
     for name, tls in ((COOKIE, False), (COOKIE_TLS, True)):
         if name in request.cookies:
@@ -92,6 +101,7 @@ def login_page(
     wrong: bool = False,
     missing: bool = False,
     again: bool = False,
+    lost: bool = False,
     out: bool = False,
     wait: float | None = None,
 ) -> str:
@@ -106,6 +116,11 @@ def login_page(
         told = (
             "You are logged out, so nothing was done yet. What you were about to send is kept:"
             " after the login you can send it."
+        )
+    elif lost:
+        told = (
+            "You are logged out, so nothing was done. What you were about to send is too large to"
+            " be kept here: go back in your browser to copy it, log in, and send it again."
         )
     elif out:
         told = "You are logged out."

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request, Response, delete, get, post
 
 from router.mute import begin_mute, mute_view
+from router.pools import PAGES
 from router.web.faults import BadRequest, NotThere
 from router.web.identity import audit, request_identity, service_of
 from router.web.query import read_id, read_object
@@ -23,7 +23,7 @@ async def list_mutes(request: Request[Any, Any, Any]) -> Json:
     """The mutes that hold; with `?ended=1` the last hundred of all."""
     service = service_of(request)
     ended = request.query_params.get("ended", "") not in ("", "0", "false")
-    mutes = await asyncio.to_thread(service.ledger.desk.mutes, ended=ended)
+    mutes = await PAGES.run(service.ledger.desk.mutes, ended=ended)
     return Response({"items": [mute_view(mute) for mute in mutes], "next": None})
 
 
@@ -52,7 +52,7 @@ async def add_mute(request: Request[Any, Any, Any]) -> Json:
         return mute_view(mute)
 
     try:
-        begun = await asyncio.to_thread(work)
+        begun = await PAGES.run(work)
     except ValueError as error:
         raise BadRequest(str(error)) from None
     about = f"{begun['kind']} {begun['name']}"
@@ -65,7 +65,7 @@ async def end_mute(request: Request[Any, Any, Any]) -> Json:
     """End a mute before its time; the answer says how much it held back."""
     service = service_of(request)
     number = read_id(request, "mute_id")
-    ended = await asyncio.to_thread(service.ledger.desk.unmute, number)
+    ended = await PAGES.run(service.ledger.desk.unmute, number)
     if not ended:
         raise NotThere(f"there is no mute {number} that holds")
     await audit(request, "unmute", f"{ended[0].kind} {ended[0].name}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request, post
 from litestar.response import Redirect
 
+from router.pools import PAGES
 from router.web.faults import Conflict, NotThere
+from router.web.forms import receive_form
 from router.web.identity import audit, request_identity
 from router.web.query import read_id
 
@@ -22,9 +23,9 @@ async def resend(request: Request[Any, Any, Any]) -> Redirect:
     """Send a delivery again, and go back to its event."""
     service: Service = request.app.state.service
     row = await _delivery(request)
-    form = await request.form()
+    form = await receive_form(request)
     under = service.rules.current.ruleset.hash if form.get("fresh") else None
-    answers = await asyncio.to_thread(service.ledger.resend, [row.id], fresh_under=under)
+    answers = await PAGES.run(service.ledger.resend, [row.id], fresh_under=under)
     new = answers[0].new
     if new is None:
         raise Conflict(f"delivery {row.id} is not sent again: {answers[0].reason}")
@@ -40,7 +41,7 @@ async def cancel(request: Request[Any, Any, Any]) -> Redirect:
     service: Service = request.app.state.service
     row = await _delivery(request)
     author = request_identity(request).name
-    answers = await asyncio.to_thread(service.ledger.cancel, [row.id], author=author)
+    answers = await PAGES.run(service.ledger.cancel, [row.id], author=author)
     if not answers[0].done:
         raise Conflict(f"delivery {row.id} is not cancelled: {answers[0].reason}")
     service.worker.wake()
@@ -51,7 +52,7 @@ async def cancel(request: Request[Any, Any, Any]) -> Redirect:
 async def _delivery(request: Request[Any, Any, Any]) -> DeliveryRow:
     service: Service = request.app.state.service
     number = read_id(request, "delivery_id")
-    row = await asyncio.to_thread(service.ledger.delivery, number)
+    row = await PAGES.run(service.ledger.delivery, number)
     if row is None:
         raise NotThere(f"there is no delivery {number}")
     return row

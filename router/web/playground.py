@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,14 @@ import msgspec
 from litestar import Request, Response, get, post
 
 from router.ledger import Filters
+from router.pools import PAGES
 from router.rulebook import texts_of
 from router.trial import Aside, TooMuch
 from router.view import stored_event
 from router.web.draw import fragment, page
 from router.web.event import MAIL_POLICY
 from router.web.faults import BadRequest, NotThere
+from router.web.forms import receive_form
 from router.web.identity import VIEWER, request_identity, service_of
 from router.web.rerun import WINDOWS, find_run, told
 from router.web.show import pretty
@@ -47,7 +48,7 @@ async def show_playground(request: Asked) -> Html:
     """The page, with an event of the history (`?event=ID`) or a sample of a trigger."""
     service = service_of(request)
     query = request.query_params
-    event, source = await asyncio.to_thread(_pick, service, query.get("event") or _first())
+    event, source = await PAGES.run(_pick, service, query.get("event") or _first())
     file = service.rules.current.files.name
     return await _page(request, Form(event=event, source=source, file=file))
 
@@ -56,7 +57,7 @@ async def show_playground(request: Asked) -> Html:
 async def play(request: Asked) -> Html:
     """Try what was typed: for htmx the result alone, otherwise the page. Nothing is stored."""
     service = service_of(request)
-    given = list((await request.form()).multi_items())
+    given = list((await receive_form(request)).multi_items())
     form = read_form(given, service.rules.current)
     if "hx-request" in request.headers:
         tried = await try_out(service, _aside(request), _who(request), form)
@@ -64,7 +65,7 @@ async def play(request: Asked) -> Html:
             return Response("", status_code=204)
         return _html(fragment("_tried.html.j2", tried=tried))
     if dict(given).get("do") == "take":
-        event, source = await asyncio.to_thread(_pick, service, dict(given).get("event_id", ""))
+        event, source = await PAGES.run(_pick, service, dict(given).get("event_id", ""))
         form = msgspec.structs.replace(form, event=event, source=source)
     return await _page(request, msgspec.structs.replace(form, file=form.wanted))
 
@@ -73,7 +74,7 @@ async def play(request: Asked) -> Html:
 async def run_tests(request: Asked) -> Html:
     """How the rules' own tests end with the edited rules."""
     service = service_of(request)
-    form = read_form(list((await request.form()).multi_items()), service.rules.current)
+    form = read_form(list((await receive_form(request)).multi_items()), service.rules.current)
     told = await _tests(service, _aside(request), _who(request), form)
     return _html(fragment("_tested.html.j2", **told)) if told else Response("", status_code=204)
 
@@ -82,7 +83,7 @@ async def run_tests(request: Asked) -> Html:
 async def open_file(request: Asked) -> Html:
     """The field with another file of the rules in it, or with the same as it is in force."""
     force = service_of(request).rules.current
-    form = read_form(list((await request.form()).multi_items()), force)
+    form = read_form(list((await receive_form(request)).multi_items()), force)
     form = msgspec.structs.replace(form, file=form.wanted)
     return _html(fragment("_editor.html.j2", **_editor(form, force)), PICKED)
 
@@ -91,7 +92,7 @@ async def open_file(request: Asked) -> Html:
 async def take_event(request: Asked) -> Html:
     """The field with another event in it."""
     service = service_of(request)
-    event, source = await asyncio.to_thread(_pick, service, request.query_params.get("event_id"))
+    event, source = await PAGES.run(_pick, service, request.query_params.get("event_id"))
     sources = service.rules.current.ruleset.sources
     form = Form(event=event, source=source)
     return _html(fragment("_event_field.html.j2", form=form, sources=sources), PICKED)
@@ -102,7 +103,7 @@ async def find_events(request: Asked) -> Html:
     """What can be chosen: the samples, and the latest events with these words."""
     service = service_of(request)
     words = request.query_params.get("q", "").strip()
-    rows = await asyncio.to_thread(_latest, service, words)
+    rows = await PAGES.run(_latest, service, words)
     return _html(fragment("_choices.html.j2", rows=rows, samples=SAMPLES, words=words))
 
 
@@ -112,7 +113,7 @@ async def show_mail(request: Asked) -> Html:
 
     A frame within the page would be under the page's own policy, and a mail has its style inline.
     """
-    form = await request.form()
+    form = await receive_form(request)
     headers = {"content-security-policy": MAIL_POLICY}
     return _html(plain(str(form.get("mail", ""))), headers)
 
@@ -144,7 +145,7 @@ async def _page(request: Asked, form: Form) -> Html:
             **_editor(form, force),
         )
 
-    return _html(await asyncio.to_thread(draw))
+    return _html(await PAGES.run(draw))
 
 
 async def _tests(service: Service, aside: Aside, who: object, form: Form) -> dict[str, Any]:
@@ -156,7 +157,7 @@ async def _tests(service: Service, aside: Aside, who: object, form: Form) -> dic
         return shown
     question = msgspec.structs.replace(question_of(service, form, None), tests=True)
     try:
-        answer: Answer | None = await aside.ask((who, form.mark, "tests"), question)
+        answer: Answer | None = await aside.ask((who, form.mark, "tests"), question, who)
     except TooMuch as error:
         return {**shown, "too_much": str(error)}
     return {**shown, "proof": answer} if answer is not None else {}

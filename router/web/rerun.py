@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,10 +9,12 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
 from router.duration import parse_duration
+from router.pools import PAGES
 from router.retold import Retold
 from router.trial import Backtests, Busy, Rerun
 from router.web.draw import fragment, page
 from router.web.faults import BadRequest, Conflict
+from router.web.forms import receive_form
 from router.web.identity import VIEWER, request_identity
 from router.web.tryout import MOST, edits_fault, read_form
 
@@ -32,7 +33,7 @@ HERE = "/playground/backtest"
 async def begin(request: Asked) -> Response[Any]:
     """Begin a backtest of the edited rules; it replaces the last one of the same person."""
     service: Service = request.app.state.service
-    given = list((await request.form()).multi_items())
+    given = list((await receive_form(request)).multi_items())
     force = service.rules.current
     form = read_form(given, force)
     since = str(dict(given).get("since", ""))
@@ -75,7 +76,7 @@ async def watch(request: Asked) -> Response[Any]:
 async def cancel(request: Asked) -> Response[Any]:
     """End the backtest of who asks."""
     service: Service = request.app.state.service
-    await asyncio.to_thread(service.ledger.backtests.cancel, _who(request))
+    await PAGES.run(service.ledger.backtests.cancel, _who(request))
     return await _shown(request)
 
 
@@ -99,7 +100,7 @@ async def _shown(request: Asked) -> Response[Any]:
 async def find_run(request: Asked) -> Run | None:
     """The last backtest of who asks."""
     service: Service = request.app.state.service
-    return await asyncio.to_thread(service.ledger.backtests.find, _who(request))
+    return await PAGES.run(service.ledger.backtests.find, _who(request))
 
 
 def _who(request: Asked) -> str:

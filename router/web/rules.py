@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request, Response, get
 
 from router.graph import svg
+from router.pools import PAGES
 from router.problem import suggest
 from router.web.draw import page
 from router.web.faults import BadRequest
@@ -76,7 +76,7 @@ async def rules(request: Asked) -> Html:
             **_unheard(service),
         )
 
-    return Response(await asyncio.to_thread(draw), media_type="text/html")
+    return Response(await PAGES.run(draw), media_type="text/html")
 
 
 @get("/api/rules")
@@ -84,7 +84,7 @@ async def list_rules(request: Asked) -> Json:
     """The rules in force, in their order: what each matched, and what is wrong with those on disk,
     if anything."""
     service = service_of(request)
-    states = await asyncio.to_thread(_states, service)
+    states = await PAGES.run(_states, service)
     last = service.rules.last
     broken = last.report(service.settings.rules) if last.outcome == "broken" else None
     hash_ = service.rules.current.ruleset.hash

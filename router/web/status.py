@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from litestar import Request, Response, get
 
 from router import __version__
 from router.ledger import AuditFilters, LedgerUnavailable
+from router.pools import PAGES
 from router.view import iso
 from router.web.draw import page
 from router.web.faults import BadRequest, NotThere
@@ -55,7 +55,7 @@ async def status(request: Asked) -> Html:
             problems=service.rules.last.outcome == "broken",
         )
 
-    return Response(await asyncio.to_thread(draw), media_type="text/html")
+    return Response(await PAGES.run(draw), media_type="text/html")
 
 
 @get("/status/diff")
@@ -76,7 +76,7 @@ async def diff(request: Asked) -> Html:
             "diff.html.j2", service, old=old, new=new, lines=lines[:MOST], cut=len(lines) > MOST
         )
 
-    return Response(await asyncio.to_thread(draw), media_type="text/html")
+    return Response(await PAGES.run(draw), media_type="text/html")
 
 
 @get("/api/status")
@@ -85,7 +85,7 @@ async def get_status(request: Asked) -> Json:
     service = service_of(request)
     readiness = await service.readiness()
     desk = service.ledger.desk
-    database, processes, loads = await asyncio.to_thread(
+    database, processes, loads = await PAGES.run(
         lambda: (desk.database(), desk.processes(), desk.loads(LOADS))
     )
     return Response(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,12 @@ from litestar.response import Redirect
 from router.ledger import MOST, TimerFilters
 from router.match import describe_condition
 from router.mute import KINDS, begin_mute
+from router.pools import PAGES
 from router.problem import suggest
 from router.view import iso, step_in_words
 from router.web.draw import page
 from router.web.faults import BadRequest, NotThere
+from router.web.forms import receive_form
 from router.web.identity import audit, request_identity, service_of
 from router.web.query import read_limit, read_object, refuse_unknown
 
@@ -69,7 +70,7 @@ async def timers(request: Asked) -> Html:
             did=_did(request.query_params),
         )
 
-    return Response(await asyncio.to_thread(draw), media_type="text/html")
+    return Response(await PAGES.run(draw), media_type="text/html")
 
 
 @get("/timers/cancel")
@@ -78,7 +79,7 @@ async def ask_cancel(request: Asked) -> Html:
     service = service_of(request)
     given, filters = _filters(request.query_params)
     desk = service.ledger.desk
-    number, some = await asyncio.to_thread(
+    number, some = await PAGES.run(
         lambda: (len(desk.timer_ids(filters, MOST)), desk.timers(filters))
     )
     drawn = page("cancel_timers.html.j2", service, given=given, number=number, timers=some[:10])
@@ -88,7 +89,7 @@ async def ask_cancel(request: Asked) -> Html:
 @post("/timers/cancel", status_code=303)
 async def cancel_from_page(request: Asked) -> Redirect:
     """Cancel the timers that were ticked, or all that fit, and go back to the page."""
-    form = await request.form()
+    form = await receive_form(request)
     ids = [_number(str(one)) for one in form.getall("id", [])]
     if ids:
         done = await _cancel(request, ids)
@@ -103,13 +104,13 @@ async def cancel_from_page(request: Asked) -> Redirect:
 @post("/timers/mute", status_code=303)
 async def mute_from_page(request: Asked) -> Redirect:
     """Begin a mute, and go back to the page."""
-    form = await request.form()
+    form = await receive_form(request)
     service = service_of(request)
     given = {name: str(form.get(name) or "").strip() for name in ("name", "kind", "for", "reason")}
     if not given["name"]:
         raise BadRequest("a mute needs a name: of a rule, a channel, a source or a case")
     try:
-        mute = await asyncio.to_thread(
+        mute = await PAGES.run(
             begin_mute,
             service.ledger,
             service.rules.current.ruleset,
@@ -129,9 +130,9 @@ async def mute_from_page(request: Asked) -> Redirect:
 @post("/timers/unmute", status_code=303)
 async def unmute_from_page(request: Asked) -> Redirect:
     """End a mute before its time, and go back to the page."""
-    form = await request.form()
+    form = await receive_form(request)
     number = _number(str(form.get("id") or ""))
-    ended = await asyncio.to_thread(service_of(request).ledger.desk.unmute, number)
+    ended = await PAGES.run(service_of(request).ledger.desk.unmute, number)
     if not ended:
         raise NotThere(f"there is no mute {number} that holds; it may have ended by itself")
     await audit(request, "unmute", f"{ended[0].kind} {ended[0].name}")
@@ -146,7 +147,7 @@ async def list_timers(request: Asked) -> Json:
     refuse_unknown(given, (*NARROWED, "limit", "cursor"))
     limit = read_limit(given)
     filters = msgspec.structs.replace(_filters(given)[1], limit=limit + 1)
-    found = await asyncio.to_thread(service.ledger.desk.timers, filters)
+    found = await PAGES.run(service.ledger.desk.timers, filters)
     unless = _endings(service.rules.current.ruleset)
     items = [_timer_view(timer, unless.get(timer.rule)) for timer in found[:limit]]
     more = _cursor(found[limit - 1]) if len(found) > limit else None
@@ -169,7 +170,7 @@ async def cancel_timers(request: Asked) -> Json:
     _, filters = _filters(wanted)
     if given.get("dry_run") is True:
         found = service_of(request).ledger.desk.timer_ids
-        return Response({"would_cancel": len(await asyncio.to_thread(found, filters, MOST))})
+        return Response({"would_cancel": len(await PAGES.run(found, filters, MOST))})
     return Response({"cancelled": await _cancel_all(request, filters)})
 
 
@@ -187,7 +188,7 @@ HANDLERS = [
 async def _cancel(request: Asked, ids: list[int]) -> int:
     service = service_of(request)
     author = request_identity(request).name
-    answers = await asyncio.to_thread(lambda: service.ledger.cancel(ids, author=author))
+    answers = await PAGES.run(lambda: service.ledger.cancel(ids, author=author))
     done = _done(answers)
     await audit(request, "cancel", f"{done} timers", ", ".join(map(str, ids)))
     return done
@@ -196,7 +197,7 @@ async def _cancel(request: Asked, ids: list[int]) -> int:
 async def _cancel_all(request: Asked, filters: TimerFilters) -> int:
     service = service_of(request)
     author = request_identity(request).name
-    done = await asyncio.to_thread(_cancel_steps, service.ledger, filters, author)
+    done = await PAGES.run(_cancel_steps, service.ledger, filters, author)
     told = [f"{name} {value}" for name in NARROWED if (value := getattr(filters, name))]
     await audit(request, "cancel", f"{done} timers", ", ".join(told) or "all there were")
     return done

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,6 +9,7 @@ from litestar import Request, Response, get
 
 from router.identity import DEEDS
 from router.ledger import AuditFilters
+from router.pools import PAGES
 from router.problem import suggest
 from router.view import deed_view
 from router.web.draw import page
@@ -32,7 +32,7 @@ async def list_deeds(request: Request[Any, Any, Any]) -> Response[dict[str, Any]
     service: Service = request.app.state.service
     filters = read_deed_filters(request.query_params, service.now())
     one_more = msgspec.structs.replace(filters, limit=filters.limit + 1)
-    rows = await asyncio.to_thread(service.ledger.people.deeds, one_more)
+    rows = await PAGES.run(service.ledger.people.deeds, one_more)
     return Response(page_of([deed_view(row) for row in rows], filters.limit))
 
 
@@ -42,7 +42,7 @@ async def show_deeds(request: Request[Any, Any, Any]) -> Response[str]:
     service: Service = request.app.state.service
     filters = read_deed_filters(request.query_params, service.now())
     one_more = msgspec.structs.replace(filters, limit=filters.limit + 1)
-    rows = await asyncio.to_thread(service.ledger.people.deeds, one_more)
+    rows = await PAGES.run(service.ledger.people.deeds, one_more)
     shown, older = rows[: filters.limit], rows[filters.limit :]
     given = {name: request.query_params.get(name, "") for name in SHOWN}
     drawn = page(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import msgspec
 
 from router.duration import read_moment
 from router.event import Event, Undecodable, decode
+from router.pools import PAGES
 from router.preview import Previewed, words_about
 from router.problem import Position, Problem, show
 from router.rulebook import texts_of
@@ -111,12 +111,12 @@ def edits_fault(form: Form) -> str:
 async def try_out(service: Service, aside: Aside, who: object, form: Form) -> Tried | None:
     """Try the form; None if the same page sent another meanwhile."""
     force = service.rules.current
-    made = await asyncio.to_thread(read_event, service, force, form)
+    made = await PAGES.run(read_event, service, force, form)
     event = made if isinstance(made, Event) else None
     fault = made if isinstance(made, str) else ""
     before = Previewed((), ())
     if event is not None:
-        before = await asyncio.to_thread(
+        before = await PAGES.run(
             words_about, event, force.table, force.renderer, force.gateway.format_of
         )
     if not form.edits:
@@ -125,7 +125,7 @@ async def try_out(service: Service, aside: Aside, who: object, form: Form) -> Tr
     if refused:
         return _tried(before, fault=fault, refused=refused, edited=True)
     try:
-        answer = await aside.ask((who, form.mark, "try"), question_of(service, form, event))
+        answer = await aside.ask((who, form.mark, "try"), question_of(service, form, event), who)
     except TooMuch as error:
         return _tried(before, fault=fault, refused=str(error), edited=True)
     if answer is None:

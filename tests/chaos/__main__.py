@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chaos.catalogue import REGISTRY
+from chaos.catalogue import SCENARIOS
 from chaos.report import Verdict, failed, judge, table
 from chaos.rig import Rig
 from chaos.stage import Stage
@@ -54,7 +54,7 @@ def main() -> int:
 def _play(rig: Rig, chosen: Scenario, seed: int, seconds: float, short: bool) -> Verdict:
     missing = chosen.missing()
     if missing:
-        return failed(chosen, f"{', '.join(missing)} is not there; see README of the chaos run")
+        return failed(chosen, f"{', '.join(missing)} is not there")
     bounds = chosen.bounds
     if short:  # a busy machine: what must hold is checked, how fast it is hardly
         bounds = msgspec.structs.replace(
@@ -81,11 +81,12 @@ def _keep(rig: Rig, folder: Path, history: object) -> None:
 
 def _chosen(only: list[str], *, short: bool) -> list[Scenario]:
     if only:
-        unknown = sorted(set(only) - set(REGISTRY))
+        names = {entry.name: entry for entry in SCENARIOS}
+        unknown = sorted(set(only) - set(names))
         if unknown:
-            sys.exit(f"there is no scenario {', '.join(unknown)}; there are: {', '.join(REGISTRY)}")
-        return [REGISTRY[name] for name in only]
-    return [one for one in REGISTRY.values() if one.short or not short]
+            sys.exit(f"there is no scenario {', '.join(unknown)}; there are: {', '.join(names)}")
+        return [names[name] for name in only]
+    return [entry for entry in SCENARIOS if entry.short or not short]
 
 
 def _options() -> argparse.Namespace:

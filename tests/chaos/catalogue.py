@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from chaos import processes
+from chaos import clocks, database_faults, limits, partitions, processes, surroundings
 from chaos.scenario import REGISTRY
 
-MODULES = (processes,)
+MODULES = (processes, partitions, database_faults, clocks, limits, surroundings)
+SCENARIOS = sorted(
+    REGISTRY.values(),
+    key=lambda entry: [module.__name__ for module in MODULES].index(entry.act.__module__),
+)
 
-__all__ = ["MODULES", "REGISTRY"]
+__all__ = ["SCENARIOS"]

@@ -38,13 +38,13 @@ class Finding(msgspec.Struct, frozen=True):
 def check(history: History, bounds: Bounds) -> list[Finding]:
     """Return every finding, the gravest laws first."""
     return [
-        Finding(law, text, stated=bounds.may_lose and law in ("lost", "reused"))
+        Finding(law, text, stated=bounds.may_lose and law == "lost")
         for law, holds in LAWS.items()
         for text in holds(history, bounds)
     ]
 
 
-def nothing_lost(history: History, _bounds: Bounds) -> Iterator[str]:
+def nothing_lost(history: History, bounds: Bounds) -> Iterator[str]:
     """An acknowledged event is in the ledger, with its number and all its deliveries."""
     numbers = {event.id: event.number for event in history.events}
     pairs: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
@@ -53,28 +53,35 @@ def nothing_lost(history: History, _bounds: Bounds) -> Iterator[str]:
             pairs[row.event].add((row.rule, row.channel))
     gone, bare = [], []
     for post in acknowledged(history):
+        if history.erased is not None and post.ended < history.erased + bounds.notice:
+            continue
         if post.event is None or numbers.get(post.event) != post.number:
             gone.append(f"number {post.number} (event {post.event}, {post.replica})")
             continue
         missing = set(history.expected.get(post.number, ())) - pairs[post.event]
         bare += [f"number {post.number} for {channel}" for _, channel in sorted(missing)]
-    yield from _tell("acknowledged and not in the ledger", gone)
-    yield from _tell("in the ledger without its delivery", bare)
+    yield from _count("acknowledged and not in the ledger", gone)
+    yield from _count("in the ledger without its delivery", bare)
 
 
 def everything_sent(history: History, _bounds: Bounds) -> Iterator[str]:
     """What is recorded as sent has arrived; what was not sent says why."""
-    arrived = {arrival.message_id for arrival in history.arrivals}
+    numbers = {event.id: event.number for event in history.events}
+    arrived = {
+        (arrival.channel, arrival.rule, carried.event, carried.number)
+        for arrival in history.arrivals
+        for carried in arrival.carries
+    }
     unsent, silent = [], []
     for row in history.deliveries:
-        carrier = row.id if row.carried_by is None else row.carried_by
+        message = (row.channel, row.rule, row.event, numbers.get(row.event, -1))
         name = f"delivery {row.id} of event {row.event} to {row.channel}"
-        if row.state == "sent" and f"{history.uid}-{carrier}" not in arrived:
+        if row.state == "sent" and message not in arrived:
             unsent.append(name)
         elif row.state in ("failed", "cancelled", "suppressed") and not row.reason:
             silent.append(f"{name}: {row.state}")
-    yield from _tell("recorded as sent and never arrived", unsent)
-    yield from _tell("not sent, and no reason stands there", silent)
+    yield from _count("recorded as sent and never arrived", unsent)
+    yield from _count("not sent, and no reason stands there", silent)
 
 
 def nothing_invented(history: History, _bounds: Bounds) -> Iterator[str]:
@@ -86,7 +93,7 @@ def nothing_invented(history: History, _bounds: Bounds) -> Iterator[str]:
             pairs = history.expected.get(carried.number, ())
             if carried.number not in posted or (arrival.rule, arrival.channel) not in pairs:
                 strange.append(f"number {carried.number} at {arrival.channel}")
-    yield from _tell("sent and never posted", strange)
+    yield from _count("sent and never posted", strange)
 
 
 def repeats_marked(history: History, _bounds: Bounds) -> Iterator[str]:
@@ -96,19 +103,24 @@ def repeats_marked(history: History, _bounds: Bounds) -> Iterator[str]:
     marked one of the replica that took over.
     """
     unmarked = []
-    for _key, arrivals in _by_delivery(history).items():
+    for arrivals in _by_delivery(history).values():
         if sum(not arrival.repeat for arrival in arrivals) > 1:
             first = arrivals[0]
             unmarked.append(f"{first.message_id} at {first.channel}, {len(arrivals)} times")
-    yield from _tell("repeated without a mark", sorted(set(unmarked)))
+    yield from _count("repeated without a mark", sorted(set(unmarked)))
 
 
 def order_kept(history: History, _bounds: Bounds) -> Iterator[str]:
     """Per case and channel, first arrivals come in the order of their events."""
     latest: dict[tuple[str, int], int] = {}
     seen: set[tuple[str, int]] = set()
+    before = 0.0
     wrong = []
     for arrival in history.arrivals:
+        if history.erased is not None and arrival.at > history.erased > before:
+            latest.clear()  # another ledger counts from its own beginning
+            seen.clear()
+        before = arrival.at
         course = history.courses.get(arrival.channel)
         if course is None or not course.ordered:
             continue
@@ -120,7 +132,7 @@ def order_kept(history: History, _bounds: Bounds) -> Iterator[str]:
             if carried.event < latest.get(place, 0):
                 wrong.append(f"case {arrival.case} at {arrival.channel}: event {carried.event}")
             latest[place] = max(carried.event, latest.get(place, 0))
-    yield from _tell("out of order", wrong)
+    yield from _count("out of order", wrong)
 
 
 def rate_kept(history: History, bounds: Bounds) -> Iterator[str]:
@@ -167,10 +179,12 @@ def ids_unique(history: History, _bounds: Bounds) -> Iterator[str]:
         if carried.setdefault(arrival.message_id, content) != content:
             reused.append(arrival.message_id)
     answered: dict[int, int] = {}
-    for post in acknowledged(history):
-        if post.event is not None and answered.setdefault(post.event, post.number) != post.number:
-            reused.append(f"event {post.event}")
-    yield from _tell("one id for two different things", sorted(set(reused)))
+    reused += [
+        f"event {post.event}"
+        for post in (acknowledged(history) if history.erased is None else ())
+        if post.event is not None and answered.setdefault(post.event, post.number) != post.number
+    ]
+    yield from _count("one id for two different things", sorted(set(reused)))
 
 
 def acknowledged(history: History) -> list[Post]:
@@ -188,7 +202,7 @@ def _by_delivery(history: History) -> dict[object, list[Arrival]]:
     return {key: arrivals for key, arrivals in groups.items() if len(arrivals) > 1}
 
 
-def _tell(text: str, cases: list[str]) -> Iterator[str]:
+def _count(text: str, cases: list[str]) -> Iterator[str]:
     if cases:
         more = ", ..." if len(cases) > EXAMPLES else ""
         yield f"{len(cases)} {text}: {', '.join(cases[:EXAMPLES])}{more}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -32,27 +33,27 @@ def silences(posts: Sequence[Post]) -> list[Silence]:
         return []
     accepts = sorted(post.ended for post in posts if post.status == 202)
     edges = [0.0, *accepts, max(post.ended for post in posts)]
-    gaps = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b - a > NOTICED]
+    gaps = [(a, b) for a, b in itertools.pairwise(edges) if b - a > NOTICED]
     intervals = []
     for after, before in gaps:
         offers = [p.began for p in posts if p.ended > after and p.began < before]
         if offers:
             intervals.append(Silence(max(after, min(offers)), before))
-    return intervals
+    return [interval for interval in intervals if interval.seconds > NOTICED]
 
 
 def longest_healthy_silence(history: History) -> tuple[float, str]:
     """The longest silence of a replica that no fault was about, and which replica it was."""
     longest = (0.0, "")
     for replica in history.replicas:
-        own_faults = [fault for fault in history.faults if replica in fault.victims]
+        about_it = [fault for fault in history.faults if replica in fault.victims]
         for silence in _silences_of(history, replica):
             during = [
                 fault
                 for fault in history.faults
                 if silence.began < fault.ended + AFTERMATH and silence.ended > fault.began
             ]
-            if during and not any(f in own_faults for f in during):
+            if during and not any(f in about_it for f in during):
                 longest = max(longest, (silence.seconds, replica))
     return longest
 
@@ -81,7 +82,15 @@ def no_dry_channel(history: History, bounds: Bounds) -> Iterator[str]:
         if not course.well:
             continue
         longest = max(
-            (_ready_everywhere(history, dry) for dry in _dry(history, channel)), default=0.0
+            (
+                _ready_everywhere(history, dry)
+                for dry in _dry(history, channel)
+                if not any(
+                    fault.far_ends and dry.began < fault.ended and dry.ended > fault.began
+                    for fault in history.faults
+                )
+            ),
+            default=0.0,
         )
         if longest > bounds.ready_and_silent:
             yield f"{channel} stood for {longest:.1f} s, with work due and all replicas ready"
@@ -113,16 +122,21 @@ def ends_well(history: History, bounds: Bounds) -> Iterator[str]:
     for end in history.exits:
         if end.supervised:
             continue
-        if end.status not in bounds.may_exit or not end.line:
+        if end.status not in bounds.may_exit or (end.status > 0 and not end.line):
             yield f"{end.replica} ended by itself with {end.status}: {end.line or 'without a word'}"
 
 
 def readings(history: History, probe: str) -> str:
-    """What a probe said over the run, shortly: `200` or `200, 503 for 4.0 s`, per replica."""
+    """What a probe said under load: `200`, or for how long all replicas together said else."""
     parts: dict[str, float] = {}
+    began = min((post.began for post in history.posts), default=0.0)
     for replica in history.replicas:
-        samples = [s for s in history.samples if s.replica == replica and s.probe == probe]
-        for sample, after in zip(samples, samples[1:], strict=False):
+        samples = [
+            sample
+            for sample in history.samples
+            if sample.replica == replica and sample.probe == probe and sample.at > began
+        ]
+        for sample, after in itertools.pairwise(samples):
             name = {0: "no answer", -1: "gone"}.get(sample.status, str(sample.status))
             parts[name] = parts.get(name, 0.0) + after.at - sample.at
     other = [f"{name} {seconds:.1f} s" for name, seconds in sorted(parts.items()) if name != "200"]

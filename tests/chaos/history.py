@@ -70,6 +70,8 @@ class Fault(msgspec.Struct, frozen=True):
     victims: frozenset[str] = frozenset()
     reachable: bool = True
     """Whether the victims could answer if they wanted: not where they are stopped or killed."""
+    far_ends: bool = False
+    """Whether it is the far ends' fault that nothing goes."""
 
 
 class Exit(msgspec.Struct, frozen=True):
@@ -99,7 +101,6 @@ class DeliveryRow(msgspec.Struct, frozen=True):
     channel: str
     state: str
     reason: str = ""
-    carried_by: int | None = None
     copy: bool = False
     waited: float | None = None
 
@@ -127,7 +128,6 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: tuple[DeliveryRow, ...] = ()
     expected: dict[int, tuple[Pair, ...]] = {}
     courses: dict[str, Course] = {}
-    uid: str = ""
     replicas: tuple[str, ...] = ()
     began: float = 0.0
     calm: float = 0.0
@@ -137,6 +137,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     drained: float | None = None
     """When nothing waited at all, the posters having stopped; None: never."""
     ended: float = 0.0
+    erased: float | None = None
+    """When the ledger was deleted or put back to an earlier state, on purpose."""
     ready: dict[str, int] = {}
     """What each replica's /readyz says at the end; -1: its process is not there."""
 
@@ -151,6 +153,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     answer: float = 6.0
     """A reachable replica answers its posts within this, if with 503."""
     ready_and_silent: float = 6.0
+    notice: float = 3.0
+    """A deleted ledger is noticed, and nothing acknowledged any more, within this."""
     skew: float = 0.5
     """By how much the clocks of replicas differ, for rates."""
     may_lose: bool = False

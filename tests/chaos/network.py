@@ -71,28 +71,26 @@ class Network:
         _ip("link", "set", f"{self._tag}v{number}"[:15], "up")
 
 
-def sweep(own: int | None = None) -> None:
-    """Take away the namespaces and bridges of `own`, or of runs that are no more."""
+def sweep(pid: int | None = None) -> None:
+    """Take away the namespaces and bridges of the run `pid`, or of runs that are no more."""
     for entry in sorted(Path("/run/netns").glob("rc*n*")):
-        if _is_over(entry.name, own):
+        if _is_over(entry.name, pid):
             _ip("netns", "del", entry.name)
     for entry in sorted(Path("/sys/class/net").glob("rc*")):
-        if entry.exists() and _is_over(entry.name, own):
+        if entry.exists() and _is_over(entry.name, pid):
             subprocess.run(["ip", "link", "del", entry.name], check=False, capture_output=True)
 
 
-def _is_over(name: str, own: int | None) -> bool:
+def _is_over(name: str, pid: int | None) -> bool:
     match = re.match(r"rc(\d+)[nbve]", name)
     if match is None:
         return False
-    pid = int(match[1])
-    return pid == own or (own is None and not Path(f"/proc/{pid}").exists())
+    run = int(match[1])
+    return run == pid or (pid is None and not Path(f"/proc/{run}").exists())
 
 
 def _chain(hook: str, rule: str) -> str:
-    return (
-        f" chain {hook} {{ type filter hook {hook} priority 0; policy accept;\n  {rule}\n }}"
-    )
+    return f" chain {hook} {{ type filter hook {hook} priority 0; policy accept;\n  {rule}\n }}"
 
 
 def _in(name: str, command: list[str], text: str = "") -> None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Address = tuple[str, int]
-TIMEOUT = 8.0
+TIMEOUT = 15.0
+"""Seconds a post waits for its answer: longer than it may take, so that it is measured."""
 TRIES = 3
 AGAIN = 0.3
 

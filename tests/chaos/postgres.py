@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -104,6 +105,14 @@ class Server:
         self.process.wait(30)
         self.process = None
 
+    def freeze(self, number: int) -> None:
+        """Send SIGSTOP or SIGCONT to the server and all its children."""
+        if self.process is None:
+            return
+        for pid in (self.process.pid, *self._children()):
+            with contextlib.suppress(ProcessLookupError):  # a backend that has just ended
+                os.kill(pid, number)
+
     def promote(self) -> None:
         """Make a primary of the standby."""
         with self.connect("postgres") as connection:
@@ -133,17 +142,20 @@ class Server:
         """Kill the server and its children at once: nobody is left to say goodbye."""
         if self.process is None:
             return
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        pids = [int(pid) for pid in children.read_text().split()]
+        pids = self._children()
         self.process.kill()
         for pid in pids:
-            try:
+            with contextlib.suppress(ProcessLookupError):  # it ended with the server
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue  # it ended with the server
         deadline = time.monotonic() + 10
         while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
             time.sleep(0.05)
+
+    def _children(self) -> list[int]:
+        if self.process is None:
+            return []
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
 
     def _prepare(self) -> None:
         self.folder.mkdir(parents=True)

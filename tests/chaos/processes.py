@@ -11,19 +11,48 @@ if TYPE_CHECKING:
     from chaos.stage import Stage
 
 
-@scenario("no fault", "nothing happens", short=True)
+@scenario("no fault", "nothing happens")
 def no_fault(stage: Stage) -> None:
     with stage.fault("none"):
         stage.wait(stage.seconds / 2)
 
 
-@scenario("stopped", "SIGSTOP of a replica under load, then SIGCONT", short=True)
+@scenario("started together", "replicas start at once on an empty database", at_once=True)
+def started_together(stage: Stage) -> None:
+    no_fault(stage)
+
+
+@scenario(
+    "started together on SQLite",
+    "replicas start at once where there is no file yet",
+    database="sqlite",
+    at_once=True,
+)
+def started_together_on_sqlite(stage: Stage) -> None:
+    no_fault(stage)
+
+
+@scenario("stopped", "SIGSTOP of a replica under load, then SIGCONT")
 def stopped(stage: Stage) -> None:
     victim = stage.any_name()
     with stage.fault("SIGSTOP", victim, reachable=False):
         stage.replica(victim).signal(signal.SIGSTOP)
         stage.wait()
         stage.replica(victim).signal(signal.SIGCONT)
+
+
+@scenario("stopped inside", "SIGSTOP of a replica inside a transaction, then SIGCONT", short=True)
+def stopped_inside(stage: Stage) -> None:
+    victim = stage.any_name()
+    process = stage.replica(victim)
+    with stage.fault("SIGSTOP", victim, reachable=False):
+        stage.catch_inside(
+            victim,
+            lambda _: process.signal(signal.SIGSTOP),
+            lambda _: process.signal(signal.SIGCONT),
+        )
+        stage.wait()
+        process.signal(signal.SIGCONT)
 
 
 @scenario("stuttering", "SIGSTOP and SIGCONT of replicas in turn, many short ones")
@@ -39,13 +68,14 @@ def stuttering(stage: Stage) -> None:
 
 @scenario("killed", "kill -9 of replicas, started again", short=True)
 def killed(stage: Stage) -> None:
-    for _ in range(max(2, round(stage.seconds / 5))):
+    for _ in range(max(2, round(stage.seconds / 3))):
         victim = stage.any_name()
         with stage.fault("SIGKILL", victim, reachable=False):
             stage.replica(victim).kill()
-            stage.wait(stage.chance.uniform(0.5, 2.0))
+            stage.wait(stage.chance.uniform(0.2, 1.5))
             stage.start(stage.replica(victim))
-            stage.wait(2.0)
+            stage.wait_ready(victim)
+        stage.wait(stage.chance.uniform(0.5, 1.0))
 
 
 @scenario("killed on SQLite", "kill -9 of replicas over one file", database="sqlite", short=True)
@@ -73,4 +103,5 @@ def terminated(stage: Stage) -> None:
                 raise AssertionError(f"{victim} ended with {status} on SIGTERM")
             stage.wait(stage.chance.uniform(0.2, 1.0))
             stage.start(stage.replica(victim))
-            stage.wait(2.0)
+            stage.wait_ready(victim)
+        stage.wait(0.5)

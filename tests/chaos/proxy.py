@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from typing import Self
-
-INSIDE = b"pg_advisory_xact_lock"
-"""A statement by which a replica is inside a transaction and holds locks of cases."""
 
 
 class Proxy:
@@ -16,10 +14,9 @@ class Proxy:
     def __init__(self, target: tuple[str, int]) -> None:
         self.target = target
         self.port = 0
-        self.frozen = threading.Event()
-        self.freeze_inside = False
-        """Freeze as soon as a statement that locks cases has passed."""
         self._loop = asyncio.new_event_loop()
+        self._open = asyncio.Event()
+        self._open.set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._server: asyncio.Server | None = None
 
@@ -34,11 +31,21 @@ class Proxy:
         self._thread.join(10)
         self._loop.close()
 
-    def thaw(self) -> None:
-        """Forward again. What was taken meanwhile is gone, so these connections are broken off."""
-        self.freeze_inside = False
-        self.frozen.clear()
+    def freeze(self) -> None:
+        """Forward nothing from here on, in either direction."""
+        asyncio.run_coroutine_threadsafe(self._freeze(), self._loop).result(10)
+
+    def resume(self) -> None:
+        """Forward again, also what was taken meanwhile."""
+        self._loop.call_soon_threadsafe(self._open.set)
+
+    def break_off(self) -> None:
+        """Lose what was taken: every connection ends, and new ones go to the target."""
+        self.resume()
         asyncio.run_coroutine_threadsafe(self._break_off(), self._loop).result(10)
+
+    async def _freeze(self) -> None:
+        self._open.clear()
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -47,7 +54,8 @@ class Proxy:
     async def _close(self) -> None:
         if self._server is not None:
             self._server.close()
-        await self._break_off()
+        while len(asyncio.all_tasks()) > 1:
+            await self._break_off()
 
     async def _break_off(self) -> None:
         mine = asyncio.current_task()
@@ -63,29 +71,24 @@ class Proxy:
             writer.close()
             return
         pumps = {
-            asyncio.ensure_future(self._pump(reader, out, watched=True)),
-            asyncio.ensure_future(self._pump(there, writer, watched=False)),
+            asyncio.ensure_future(self._pump(reader, out)),
+            asyncio.ensure_future(self._pump(there, writer)),
         }
         try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            with contextlib.suppress(asyncio.CancelledError):  # it is broken off
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for pump in pumps:
                 pump.cancel()
             out.close()
             writer.close()
 
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, watched: bool
-    ) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(65536):
-                if self.frozen.is_set():
-                    continue
+                await self._open.wait()
                 writer.write(data)
                 await writer.drain()
-                if watched and self.freeze_inside and INSIDE in data:
-                    self.frozen.set()
         except OSError:
-            return  # either side went away
-        if self.frozen.is_set():
-            await asyncio.Event().wait()  # the other side must not learn that this one has closed
+            pass  # either side went away
+        await self._open.wait()  # frozen, the other side does not learn that this one has closed

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import psycopg
 
 from chaos.history import DeliveryRow, EventRow
@@ -47,20 +48,23 @@ class Records:
     def due(self) -> dict[str, int]:
         """How much could go at this moment, by channel."""
         sql = f"SELECT d.channel, count(*) {_READY} GROUP BY d.channel"
-        return {channel: count for channel, count in self._rows(sql)}
+        return dict(self._rows(sql))
 
     def last_event(self) -> int:
         return int(self._rows("SELECT coalesce(max(id), 0) FROM events")[0][0])
 
     def waiting(self, until: int | None = None) -> int:
-        """How many deliveries (of events up to `until`) are pending, due or not."""
-        most = "" if until is None else f" AND d.event_id <= {until} AND d.moment <= {{now}}"
+        """How many deliveries are pending and due within ten seconds.
+
+        With `until`: how many of events up to that one are due now.
+        """
+        most = (
+            " AND d.moment <= {now} + 10"
+            if until is None
+            else f" AND d.event_id <= {until} AND d.moment <= {{now}}"
+        )
         sql = f"SELECT count(*) FROM deliveries AS d WHERE d.state = 'pending'{most}"
         return int(self._rows(sql)[0][0])
-
-    def uid(self) -> str:
-        rows = self._rows("SELECT value FROM meta WHERE key = 'uid'")
-        return str(rows[0][0])
 
     def events(self) -> tuple[EventRow, ...]:
         rows = self._rows("SELECT id, body FROM events ORDER BY id")
@@ -69,12 +73,16 @@ class Records:
     def deliveries(self) -> tuple[DeliveryRow, ...]:
         sql = (
             "SELECT d.id, d.event_id, d.rule, d.channel, d.state, coalesce(d.reason, ''),"
-            f" d.carried_by, d.copy <> 0, {_WAITED} FROM deliveries AS d ORDER BY d.id"
+            f" d.copy <> 0, {_WAITED} FROM deliveries AS d ORDER BY d.id"
         )
-        return tuple(
-            DeliveryRow(*row[:7], bool(row[7]), None if row[8] is None else float(row[8]))
-            for row in self._rows(sql)
-        )
+        rows = []
+        for *head, copy, waited in self._rows(sql):
+            row = DeliveryRow(*head)
+            row = msgspec.structs.replace(row, copy=bool(copy))
+            rows.append(
+                row if waited is None else msgspec.structs.replace(row, waited=float(waited))
+            )
+        return tuple(rows)
 
     def _rows(self, sql: str) -> Sequence[Any]:
         sql = sql.replace("{now}", _NOW[self._engine])

@@ -68,7 +68,7 @@ def judge(scenario: Scenario, history: History, bounds: Bounds) -> Verdict:
         "never" if history.recovered is None else f"{history.recovered - history.calm:.1f} s",
         readings(history, "livez"),
         readings(history, "readyz"),
-        _words(findings),
+        _summary(findings),
     )
     return Verdict(scenario.name, scenario.fault, cells, findings)
 
@@ -100,7 +100,7 @@ def table(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(lines)
 
 
-def _words(findings: Sequence[Finding]) -> str:
+def _summary(findings: Sequence[Finding]) -> str:
     red = sorted({finding.law for finding in findings if not finding.stated})
     if red:
         return f"RED: {', '.join(red)}"

@@ -1,4 +1,4 @@
-"""What all scenarios of a run share: a folder, a PostgreSQL, a network; each made when asked for."""
+"""What all scenarios of a run share: a folder, a PostgreSQL, a network."""
 
 from __future__ import annotations
 

@@ -30,6 +30,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """Runs before the replicas start: limits, clocks, where the database is."""
     namespaces: bool = False
     through_proxy: bool = False
+    at_once: bool = False
+    """Whether all replicas start together, on an empty database; else the first makes it ready."""
     extra: int = 0
     """How many more channels there are."""
     needs: tuple[str, ...] = ()
@@ -56,6 +58,7 @@ def scenario(
     prepare: Act | None = None,
     namespaces: bool = False,
     through_proxy: bool = False,
+    at_once: bool = False,
     extra: int = 0,
     needs: tuple[str, ...] = (),
     short: bool = False,
@@ -75,6 +78,7 @@ def scenario(
             prepare=prepare,
             namespaces=namespaces,
             through_proxy=through_proxy,
+            at_once=at_once,
             extra=extra,
             needs=needs,
             short=short,

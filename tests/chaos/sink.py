@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Manner = Literal["well", "slow", "down", "hang"]
-SLOW = 0.15
+SLOW = 0.2
+"""Seconds that the slow channel takes: something is on its way whenever a replica dies."""
 
 
 class Sink:

@@ -8,30 +8,34 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from chaos.ending import collect, drain, ready_at_end
 from chaos.history import Fault, History
 from chaos.ports import free_port
 from chaos.posters import Posters
 from chaos.proxy import Proxy
-from chaos.records import Records, Unreachable
 from chaos.replica import Replica, wait_until
 from chaos.sampling import Sampler, ask
 from chaos.sink import Sink
 from chaos.supervisor import Supervisor
-from chaos.workload import courses, rules_text
+from chaos.workload import rules_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from chaos.cgroup import ThreadLimit
+    from chaos.clocks import Clock
     from chaos.network import Network
     from chaos.postgres import Server
     from chaos.rig import Rig
-    from chaos.scenario import Scenario
+    from chaos.scenario import Act, Scenario
 
 WARM = 2.0
 """Seconds of load before the fault."""
-TAIL = 3.0
-"""Seconds of load after it."""
 NAMES = "abcdefgh"
+TRIES = 200
+"""How often a fault is begun anew until it catches a transaction; then it is wherever it is."""
 
 
 class Stage:
@@ -53,8 +57,16 @@ class Stage:
         self.pipes: dict[str, int] = {}
         """File descriptors that replicas log to, in place of a file."""
         self.url = ""
+        self.service_url = ""
+        self.clocks: dict[str, Clock] = {}
+        self.thread_limit: ThreadLimit | None = None
+        self.log_reader = -1
+        self.servers: dict[str, Server] = {}
+        self.erased: float | None = None
         self.proxy: Proxy | None = None
-        self._faults: list[Fault] = []
+        self.replication: Proxy | None = None
+        """The proxy that a standby follows its primary through."""
+        self.faults: list[Fault] = []
         self._rig = rig
 
     @property
@@ -66,30 +78,63 @@ class Stage:
         return self._rig.server
 
     @property
+    def primary(self) -> Server:
+        """The server of a scenario that has its own; with `standby`, the two of a promotion."""
+        return self.servers["primary"]
+
+    @property
+    def standby(self) -> Server:
+        return self.servers["standby"]
+
+    @property
     def network(self) -> Network:
         return self._rig.network
 
     def replica(self, name: str) -> Replica:
         return next(replica for replica in self.replicas if replica.name == name)
 
+    def wait_ready(self, name: str, limit: float = 30.0) -> bool:
+        """Wait until a replica says that it is ready."""
+        address = self.replica(name).address
+        return wait_until(lambda: ask(address, "/readyz") == 200, limit)
+
     def any_name(self) -> str:
         """A replica, drawn by the seed."""
         return self.chance.choice(self.names)
 
     @contextlib.contextmanager
-    def fault(self, name: str, *victims: str, reachable: bool = True) -> Iterator[None]:
+    def fault(
+        self, name: str, *victims: str, reachable: bool = True, far_ends: bool = False
+    ) -> Iterator[None]:
         """A fault is on within this block."""
         began = time.monotonic()
-        current = Fault(name, began, float("inf"), frozenset(victims), reachable)
-        self._faults.append(current)
+        current = Fault(name, began, float("inf"), frozenset(victims), reachable, far_ends)
+        self.faults.append(current)
         self.supervisor.excused = frozenset() if reachable else frozenset(victims)
         try:
             yield
         finally:
-            self._faults.remove(current)
-            ended = time.monotonic()
-            self._faults.append(Fault(name, began, ended, frozenset(victims), reachable))
+            self.faults.remove(current)
+            over = msgspec.structs.replace(current, ended=time.monotonic())
+            self.faults.append(over)
             self.supervisor.excused = frozenset()
+
+    def catch_inside(self, victim: str, begin: Act, end: Act) -> None:
+        """Begin a fault over and over, until it catches the victim inside a transaction."""
+        sql = (
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+            " AND state = 'idle in transaction'"
+        )
+        with self.server.connect("postgres") as connection:
+            for _ in range(TRIES):
+                begin(self)
+                time.sleep(0.02)
+                row = connection.execute(sql, (victim,)).fetchone()
+                if row is not None and row[0]:
+                    return
+                end(self)
+                time.sleep(self.chance.uniform(0.005, 0.05))
+        begin(self)
 
     def wait(self, seconds: float | None = None) -> None:
         """Let the load go on for a while."""
@@ -106,10 +151,12 @@ class Stage:
             self.scenario.act(self)
             calm = time.monotonic()
             self.sink.recover()
-            recovered, drained = self._drain()
-            ready = self._ready_at_end()
+            recovered, drained = drain(self)
+            ready = ready_at_end(self)
             self.sampler.stop()
-            history = self._history(began, calm, recovered, drained, ready)
+            history = collect(
+                self, began=began, calm=calm, recovered=recovered, drained=drained, ready=ready
+            )
             self.supervisor.stop()
             for replica in self.replicas:
                 replica.stop()
@@ -130,12 +177,21 @@ class Stage:
         rules = rules_text(f"http://{address}:{self.sink.port}", scenario.extra)
         for name in self.names:
             self.replicas.append(self._make_replica(name, rules))
+        self._start_all()
+
+    def _start_all(self) -> None:
         self.supervisor = Supervisor(self.replicas, self.start)
+        self.sampler = Sampler(self.replicas, self.url)
         self.cleanup.callback(self._end_all)
-        for replica in self.replicas:
+        self.cleanup.callback(self.sampler.stop)
+        self.supervisor.start(self.sampler)
+        self.sampler.start()
+        for number, replica in enumerate(self.replicas):
             self.start(replica)
+            if number == 0 and not self.scenario.at_once:
+                self.wait_ready(replica.name, 60.0)
         for replica in self.replicas:
-            if not wait_until(lambda r=replica: ask(r.address, "/readyz") == 200, 60.0):  # type: ignore[misc]
+            if not self.wait_ready(replica.name, 60.0):
                 raise TimeoutError(f"{replica.name} was never ready: {replica.last_line()}")
 
     def start(self, replica: Replica) -> None:
@@ -150,10 +206,10 @@ class Stage:
             self.namespaces[name] = namespace
             address = (host, 8000)
             prefix = ["ip", "netns", "exec", namespace, *prefix]
-        settings = self.settings.get(name, {})
-        return Replica(
-            name, self.folder / name, self.service_url, address, rules, prefix, **settings
-        )
+        settings = {"ROUTER_DATABASE_URL": self.service_url, **self.settings.get(name, {})}
+        if self.scenario.database == "postgresql":
+            settings["ROUTER_DATABASE_URL"] += f"?application_name={name}"
+        return Replica(name, self.folder / name, address, rules, prefix, **settings)
 
     def _database(self, address: str) -> tuple[str, str]:
         name = f"c{self._rig.next_number()}"
@@ -173,71 +229,8 @@ class Stage:
     def _load(self) -> None:
         addresses = {replica.name: replica.address for replica in self.replicas}
         self.posters = Posters(addresses, self.chance, extra=self.scenario.extra)
-        self.sampler = Sampler(self.replicas, self.url)
         self.cleanup.callback(self.posters.stop)
-        self.cleanup.callback(self.sampler.stop)
-        self.supervisor.start(self.sampler)
-        self.sampler.start()
         self.posters.start()
-
-    def _drain(self) -> tuple[float | None, float | None]:
-        """Load for a while longer, then none: when what was due had gone, and when all had."""
-        records = Records(self.url)
-        bound = self.scenario.bounds.due
-        began = time.monotonic()
-        last: list[int] = []
-        _quietly(lambda: last.append(records.last_event()) is None, bound)
-        recovered = None
-        if last and _quietly(lambda: records.waiting(until=last[0]) == 0, bound):
-            recovered = time.monotonic()
-        self.wait(max(0.0, TAIL - (time.monotonic() - began)))
-        self.posters.stop()
-        empty = _quietly(lambda: records.waiting() == 0, bound)
-        drained = time.monotonic() if empty else None
-        records.close()
-        return recovered, drained
-
-    def _ready_at_end(self) -> dict[str, int]:
-        wait_until(
-            lambda: all(ask(r.address, "/readyz") == 200 for r in self.replicas),
-            self.scenario.bounds.due,
-        )
-        return {
-            replica.name: ask(replica.address, "/readyz") if replica.runs else -1
-            for replica in self.replicas
-        }
-
-    def _history(
-        self,
-        began: float,
-        calm: float,
-        recovered: float | None,
-        drained: float | None,
-        ready: dict[str, int],
-    ) -> History:
-        records = Records(self.url)
-        history = History(
-            posts=tuple(self.posters.posts),
-            arrivals=tuple(self.sink.arrivals),
-            samples=tuple(sorted(self.sampler.samples, key=lambda sample: sample.at)),
-            due=tuple(self.sampler.due),
-            faults=tuple(self._faults),
-            exits=tuple(self.supervisor.exits),
-            events=records.events(),
-            deliveries=records.deliveries(),
-            expected=dict(self.posters.expected),
-            courses=courses(self.scenario.extra),
-            uid=records.uid(),
-            replicas=tuple(self.names),
-            began=began,
-            calm=calm,
-            recovered=recovered,
-            drained=drained,
-            ended=time.monotonic(),
-            ready=ready,
-        )
-        records.close()
-        return history
 
     def _end_all(self) -> None:
         self.supervisor.stop()
@@ -247,15 +240,3 @@ class Stage:
 def _kill_all(replicas: Sequence[Replica]) -> None:
     for replica in replicas:
         replica.kill()
-
-
-def _quietly(condition: Callable[[], bool], limit: float) -> bool:
-    """Wait for a condition over a ledger that may not answer yet."""
-
-    def asked() -> bool:
-        try:
-            return condition()
-        except Unreachable:
-            return False
-
-    return wait_until(asked, limit, 0.25)

@@ -56,9 +56,8 @@ GOOD = History(
     faults=(Fault("stop", 5.0, 10.0, frozenset({"b"})),),
     events=tuple(EventRow(100 + n, n) for n in NUMBERS),
     deliveries=tuple(delivery(n) for n in NUMBERS),
-    expected={n: (PAIR,) for n in NUMBERS},
+    expected=dict.fromkeys(NUMBERS, (PAIR,)),
     courses={"fast": Course(per_second=3.0, burst=1)},
-    uid="u",
     replicas=("a",),
     calm=10.0,
     drained=20.5,
@@ -80,9 +79,7 @@ def without_posts(began: float, ended: float, status: int) -> tuple[Post, ...]:
 
 def late(number: int, to: float) -> tuple[Arrival, ...]:
     """The arrivals, one of them at another time."""
-    moved = [
-        arrival(number, to) if a.carries[0].number == number else a for a in GOOD.arrivals
-    ]
+    moved = [arrival(number, to) if a.carries[0].number == number else a for a in GOOD.arrivals]
     return tuple(sorted(moved, key=lambda a: a.at))
 
 
@@ -104,9 +101,7 @@ BAD = {
         arrivals=(*GOOD.arrivals, arrival(40, 21.0, key="u-999"))
     ),
     "order: an event after its successor": change(arrivals=late(10, 6.3)),
-    "rate: all at once": change(
-        arrivals=tuple(arrival(n, 20.6 + n * 0.01) for n in NUMBERS)
-    ),
+    "rate: all at once": change(arrivals=tuple(arrival(n, 20.6 + n * 0.01) for n in NUMBERS)),
     "reused: one id for two events": change(
         arrivals=(*GOOD.arrivals[:-1], arrival(40, 20.1, key="u-201", repeat=True))
     ),
@@ -167,8 +162,10 @@ def test_every_law_has_a_history_that_breaks_it() -> None:
         ),
         pytest.param(
             change(
-                deliveries=(delivery(1, "cancelled", reason="met its unless"),)
-                + GOOD.deliveries[1:],
+                deliveries=(
+                    delivery(1, "cancelled", reason="met its unless"),
+                    *GOOD.deliveries[1:],
+                ),
                 arrivals=GOOD.arrivals[1:],
             ),
             id="not sent, with a reason",

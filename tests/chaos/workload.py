@@ -49,7 +49,7 @@ COURSES = {
     "shaky": Course(well=False),
     "rated": Course(per_second=RATE, burst=2),
     "stuck": Course(well=False),
-    "timed": Course(),
+    "timed": Course(ordered=False),
     "gathered": Course(ordered=False),
 }
 
@@ -64,7 +64,7 @@ class Kind(msgspec.Struct, frozen=True):
 
 ALWAYS: Pair = ("everything", "fast")
 KINDS = (
-    Kind({"trigger": "case_comment"}, (ALWAYS, ("comments", "slow")), 6),
+    Kind({"trigger": "case_comment"}, (ALWAYS, ("comments", "slow")), 4),
     Kind({"trigger": "case_changed", "action": "updated"}, (ALWAYS, ("changes", "shaky")), 3),
     Kind({"trigger": "case_approved"}, (ALWAYS, ("approvals", "rated")), 1),
     Kind({"trigger": "case_proofs_updated"}, (ALWAYS, ("proofs", "stuck")), 1),

@@ -165,7 +165,7 @@ def test_forty_viewers_of_a_locked_table_leave_the_service_its_connections(
         other.execute("LOCK TABLE mutes IN ACCESS EXCLUSIVE MODE")
 
         with ThreadPoolExecutor(40) as viewers:
-            asked = [viewers.submit(ledger.mutes) for _ in range(40)]
+            asked = [viewers.submit(ledger.desk.mutes) for _ in range(40)]
             wait_until(lambda: any(one.done() for one in asked))  # they wait for a connection
             assert any(not one.done() for one in asked)
             ledger.due(1.0)

@@ -109,7 +109,7 @@ def test_a_restored_backup_is_noticed_and_no_id_is_given_out_again(
     running = router(RULES.format(url=far_end.url))
     database, copy = tmp_path / "router.db", tmp_path / "copy.db"
     post(running, 1)
-    wait_until(lambda: len(far_end.posted) == 1)
+    wait_until(lambda: len(running.deliveries("state=sent")) == 1)
     backup(database, copy)
     lost = {post(running, case) for case in range(2, 6)}
     wait_until(lambda: len(far_end.posted) == 5)
@@ -128,8 +128,7 @@ def test_a_restored_backup_is_noticed_and_no_id_is_given_out_again(
 def test_what_a_restored_backup_holds_as_due_is_marked(
     tmp_path: Path, router: Callable[..., Running], far_end: HttpFarEnd
 ) -> None:
-    running = router(RULES.format(url=far_end.url).replace("rules:", "x_: 1\nrules:").replace(
-        "x_: 1\n", ""))  # fmt: skip
+    running = router(RULES.format(url=far_end.url))
     database, copy = tmp_path / "router.db", tmp_path / "copy.db"
     paused = RULES.format(url=far_end.url).replace('/c" }', '/c" }, paused: true')
     running.rules.write_text(paused)

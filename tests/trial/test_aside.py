@@ -94,7 +94,7 @@ async def test_who_does_not_wait_leaves_nothing_to_the_next(tmp_path: Path) -> N
 @in_a_loop
 async def test_too_many_at_once_are_told_to_wait(tmp_path: Path) -> None:
     aside = Aside()
-    asked = [aside.ask(n, question(tmp_path)) for n in range(20)]
+    asked = [aside.ask(n, question(tmp_path), n) for n in range(20)]
     found = await asyncio.gather(*asked, return_exceptions=True)
     assert sum(isinstance(one, Answer) for one in found) == 16
     assert {str(one) for one in found if isinstance(one, Exception)} == {

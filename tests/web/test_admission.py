@@ -1,0 +1,158 @@
+"""No work is done for strangers, and nobody's slow question makes others wait."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from far_end import wait_until
+from router.access import hash_password
+from router.pools import Crowded, Pool
+from running import Running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+RULES = """version: 1
+sources: { atfinity: { secret: "${ATFINITY_SECRET}" } }
+channels: { sink: { webhook: { url: "http://127.0.0.1:9/" }, paused: true } }
+rules: [{ name: all, when: always, notify: sink }]
+"""
+TOKEN = "the-api-token-0123456789"
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    settings = {
+        "ROUTER_ADMIN_PASSWORD": hash_password("the-operators-pass"),
+        "ROUTER_API_TOKEN": hash_password(TOKEN),
+    }
+    made = Running(tmp_path_factory.mktemp("admission"), RULES, settings)
+    made.start()
+    yield made
+    made.stop()
+
+
+def send(running: Running, path: str, body: bytes, **headers: str) -> tuple[int, str]:
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    given = {"accept": "text/html", "content-type": FORM, "origin": running.url, **given}
+    request = urllib.request.Request(running.url + path, body, given, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"a&" * (450 * 1024), id="many fields"),
+        pytest.param(b"a=" + b"%22" * (300 * 1024), id="one large field"),
+        pytest.param(b"a&" * 1_000, id="small, of many fields"),
+    ],
+)
+def test_a_form_of_a_stranger_is_not_parsed_and_not_echoed(running: Running, body: bytes) -> None:
+    status, page = send(running, "/playground", body)
+    assert status == 401
+    assert len(page) < 20_000
+    assert "too large to" in page
+
+
+def test_a_form_of_4_mib_is_refused_in_words(running: Running) -> None:
+    status, page = send(running, "/playground", b"a&" * (2 * 1024**2))
+    assert status in (401, 413)
+    assert len(page) < 20_000
+
+
+def test_a_small_form_is_kept_through_a_login(running: Running) -> None:
+    status, page = send(running, "/playground", b"rules=" + b"x" * 60_000)
+    assert status == 401
+    assert "is kept" in page
+
+
+@pytest.mark.parametrize("path", ["/login", "/playground", "/deliveries/resend"])
+def test_a_form_with_too_many_fields_is_refused_to_anybody(running: Running, path: str) -> None:
+    bearer = {"authorization": f"Bearer {TOKEN}"}
+    status, page = send(running, path, b"a=1&" * 100_000, **bearer)
+    assert status in (400, 404, 413)
+    assert len(page) < 20_000
+
+
+def test_wrong_bearers_hold_up_neither_readiness_nor_who_is_proven(running: Running) -> None:
+    good = {"authorization": f"Bearer {TOKEN}"}
+    assert running.get("/api/rules", **good)[0] == 200
+    statuses: list[int] = []
+    done = threading.Event()
+
+    def flood(number: int) -> None:
+        for attempt in range(12):
+            wrong = {"authorization": f"Bearer wrong-{number}-{attempt}"}
+            statuses.append(running.get("/api/rules", **wrong)[0])
+
+    def watch() -> list[int]:
+        seen = []
+        while not done.is_set():
+            seen += [running.get("/readyz")[0], running.get("/api/rules", **good)[0]]
+            time.sleep(0.02)
+        return seen
+
+    with ThreadPoolExecutor(17) as pool:
+        watching = pool.submit(watch)
+        list(pool.map(flood, range(16)))
+        done.set()
+        assert set(watching.result()) == {200}
+    assert set(statuses) == {401, 429}
+    assert statuses.count(429) > 50
+
+
+def test_a_proven_script_goes_on_after_a_flood_from_its_own_place(running: Running) -> None:
+    good = {"authorization": f"Bearer {TOKEN}"}
+    assert running.get("/api/rules", **good)[0] == 200
+    for attempt in range(300):
+        running.get("/api/rules", authorization=f"Bearer wrong-{attempt}")
+    assert running.get("/api/rules", **good)[0] == 200
+    assert running.get("/api/rules", authorization="Bearer wrong")[0] == 429
+
+
+def test_a_pool_says_at_once_that_it_is_crowded() -> None:
+    release = threading.Event()
+
+    async def story() -> list[str]:
+        pool = Pool("test", threads=1, waiting=1, wait=1.0)
+        tasks = [asyncio.create_task(pool.run(release.wait, 20)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Crowded):
+            await pool.run(release.wait, 20)
+        tasks[0].cancel()  # who goes away leaves the thread at work
+        await asyncio.sleep(0)
+        with pytest.raises(Crowded):
+            await pool.run(release.wait, 20)
+        release.set()
+        assert await tasks[1]
+        return [await pool.run(str, "free")]
+
+    assert asyncio.run(story()) == ["free"]
+
+
+def test_slow_pages_take_nothing_from_readiness(
+    tmp_path: object, router: Callable[..., Running]
+) -> None:
+    """Forty viewers who ask for the whole history, while one more asks whether it is ready."""
+    running = router(RULES)
+    for case in range(50):
+        running.post({"trigger": "case_created", "case_id": case})
+    with ThreadPoolExecutor(41) as pool:
+        asked = [pool.submit(running.get, "/api/events?limit=500&q=x") for _ in range(40)]
+        wait_until(lambda: running.get("/readyz")[0] == 200)
+        assert {future.result()[0] for future in asked} <= {200, 503}
+    assert tmp_path is not None
