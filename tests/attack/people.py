@@ -40,7 +40,7 @@ def forms_without_a_login(target: Target, seconds: float) -> Counter[str]:
 def forms_of_a_megabyte(target: Target, seconds: float) -> Counter[str]:
     """Forms of just under 1 MiB, by length and to more than one page."""
     form = b"a=%22&" * (170 * 1024)
-    paths = (b"/playground", b"/login", b"/deliveries/resend")
+    paths = (b"/playground", b"/login", b"/deliveries/plan")
     counts = [
         repeat(lambda path=path: target.answer(_post(target, path, form)), seconds / 3, 4)  # type: ignore[misc]
         for path in paths

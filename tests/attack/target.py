@@ -75,7 +75,9 @@ def repeat(once: Callable[[], str], seconds: float, threads: int = 1) -> Counter
     return sum(counts, Counter())
 
 
-def hold(target: Target, number: int, begin: bytes, seconds: float, drip: bytes = b"") -> Counter[str]:
+def hold(
+    target: Target, number: int, begin: bytes, seconds: float, drip: bytes = b""
+) -> Counter[str]:
     """Keep so many connections open that sent `begin`, each replaced when it is closed; send `drip`
     on each twice a second. Counts what ended them."""
     deadline = time.monotonic() + seconds

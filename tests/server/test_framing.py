@@ -15,6 +15,7 @@ from serving import Serving, statuses
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
 def post(headers: bytes, body: bytes, *, length: bool = True) -> bytes:
     measure = b"Content-Length: %d\r\n" % len(body) if length else b""
     return b"POST /hooks/a HTTP/1.1\r\n" + HOST + headers + measure + b"\r\n" + body
