@@ -246,7 +246,7 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         self._broken = True
         self.all_connections.budget.release(self)
-        self.headers, self.parser = [], None  # type: ignore[assignment]  # what they hold goes
+        self.headers, self.scope, self.parser = [], None, None  # type: ignore[assignment]  # freed
         if cycle is not None and cycle.response_complete and self.phase == "body":
             self.transport.close()  # it has its answer
         elif cycle is None or cycle.response_complete:

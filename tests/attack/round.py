@@ -93,9 +93,11 @@ async def post_alone(target: Target, seconds: float) -> Posts:
     return await post_steadily(target, ended)
 
 
-async def attack(running: Running, number: int, seconds: float, before: Posts) -> Round:
+async def attack(
+    running: Running, number: int, seconds: float, before: Posts, pace: float = 500.0
+) -> Round:
     """Attack while the sender posts, and look at the router meanwhile."""
-    target = target_of(running)
+    target = target_of(running)._replace(pace=pace)
     lines, refused = _lines(running), await _refused(target)
     memory = _memory(running)
     ended = asyncio.Event()
@@ -120,9 +122,9 @@ async def attack(running: Running, number: int, seconds: float, before: Posts) -
 
 async def _perform(target: Target, number: int, seconds: float) -> Counter[str]:
     paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
-    arguments = (str(number), str(target.port), target.secret, str(seconds))
+    arguments = (number, target.port, target.secret, target.pace, seconds)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "attack.perform", *arguments),
+        *(sys.executable, "-m", "attack.perform", *map(str, arguments)),
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
     )
@@ -132,7 +134,7 @@ async def _perform(target: Target, number: int, seconds: float) -> Counter[str]:
     finally:
         if process.returncode is None:
             process.kill()
-    return Counter(json.loads(output)["answers"]) if output else Counter()
+    return Counter(json.loads(output)) if output else Counter()
 
 
 async def _watch(

@@ -21,6 +21,9 @@ class Target(NamedTuple):
 
     port: int
     secret: str
+    pace: float = 500.0
+    """New connections a second of an attack that holds them. How many requests a second there may
+    be is not the router's to bound: a proxy in front does that."""
 
     def connect(self, seconds: float = 20.0) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=seconds)
@@ -84,15 +87,16 @@ def hold(
     answers: Counter[str] = Counter()
     clients: list[socket.socket] = []
     while time.monotonic() < deadline:
-        began = time.monotonic()
         clients = [client for client in clients if _still_open(client, drip, answers)]
-        while len(clients) < number and time.monotonic() < min(deadline, began + 0.5):
-            with contextlib.suppress(OSError):
-                client = target.connect(2.0)
-                clients.append(client)
-                client.sendall(begin)
-                client.setblocking(False)
-        time.sleep(max(0.0, began + 0.5 - time.monotonic()))
+        next_look = time.monotonic() + 0.5
+        while time.monotonic() < min(deadline, next_look):
+            if len(clients) < number:
+                with contextlib.suppress(OSError):
+                    client = target.connect(2.0)
+                    clients.append(client)
+                    client.sendall(begin)
+                    client.setblocking(False)
+            time.sleep(1 / target.pace)
     answers["open"] += len(clients)
     for client in clients:
         client.close()

@@ -33,5 +33,5 @@ def routers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Runn
 @pytest.mark.parametrize("number", range(len(ATTACKS)), ids=NAMES)
 def test_an_attack_costs_senders_nothing(routers: dict[int, Running], number: int) -> None:
     running = routers[ATTACKS[number].descriptors]
-    result = asyncio.run(attack(running, number, 0.5, Posts((), ())))
+    result = asyncio.run(attack(running, number, 0.5, Posts((), ()), pace=5_000.0))
     assert result.faults(timed=False) == []
