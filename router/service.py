@@ -187,6 +187,7 @@ class Service:
             app,
             proxies=self.settings.trusted_proxies,
             drain=self.settings.drain,
+            max_body=self.settings.max_body,
             refused=self._note_refusal,
         )
         self._loop = loop = asyncio.get_running_loop()

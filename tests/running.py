@@ -38,13 +38,15 @@ class Running:
             "ATFINITY_SECRET": SECRET,
             **settings,
         }
+        self.wrapper: tuple[str, ...] = ()
+        """A command that the process is started by, like `prlimit`."""
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *arguments: str) -> None:
         """Start the process and wait until it is ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "router", "serve", *arguments],
+                [*self.wrapper, sys.executable, "-m", "router", "serve", *arguments],
                 env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,

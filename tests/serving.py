@@ -73,6 +73,7 @@ class Serving:
             self._app,
             proxies=(),
             drain=1.0,
+            max_body=0,
             refused=lambda reason: self.refused.update([reason]),
             limits=self._limits,
         )

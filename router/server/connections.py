@@ -5,8 +5,10 @@ from __future__ import annotations
 import resource
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from router.server.budget import Budget
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Phase = Literal["waiting", "head", "body", "answer", "linger"]
 """What a connection is at: nothing of a request has come; a part of its head; a part of its body;
@@ -23,9 +25,13 @@ class Limits(NamedTuple):
     head: int = 32 * 1024
     fields: int = 100
     pipelined: int = 64
+    framing: int = 32 * 1024
+    """Bytes of a body's chunks and trailers, beside as many as the body itself has."""
     lingering: int = 8 * 1024**2
-    buffered: int = 32 * 1024**2
-    """Of the large bodies of all connections together, until they are answered."""
+    unfinished: int = 16 * 1024**2
+    """Of all connections together: heads and bodies that are not whole yet."""
+    answering: int = 32 * 1024**2
+    """Of all connections together: bodies of requests that are being answered."""
     first_byte_within: float = 10.0
     head_within: float = 10.0
     body_grace: float = 20.0
@@ -42,6 +48,8 @@ LIMITS = Limits()
 RESERVE = 256
 """File descriptors that are kept for the database, far ends and files."""
 MAX_DESCRIPTORS = 65_536
+MAX_CONNECTIONS = 8_192
+"""An idle one takes 4 kB."""
 
 
 class Connection(Protocol):
@@ -64,12 +72,15 @@ class Connections:
         self.most = most
         self.limits = limits
         self.refused = refused
-        self.buffered = 0
+        self.budget = Budget(limits.unfinished, limits.answering, refused)
         self._all: set[Connection] = set()
         self._waiting: dict[Connection, None] = {}  # the longest waiting first
 
     def __len__(self) -> int:
         return len(self._all)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._all))
 
     def add(self, connection: Connection) -> bool:
         """Let a connection in, if need be in the place of the one that has waited longest without
@@ -88,22 +99,24 @@ class Connections:
     def remove(self, connection: Connection) -> None:
         self._all.discard(connection)
         self._waiting.pop(connection, None)
+        self.budget.release(connection)
 
     def wait(self, connection: Connection) -> None:
-        """It has been answered, and may be closed before those that came later."""
+        """It has been answered, or does not read its answer: it may be closed to make room."""
         if connection in self._all:
             self._waiting[connection] = None
 
     def begin(self, connection: Connection) -> None:
-        """A whole head has come: it is not closed to make room any more."""
+        """A whole request has come: it is not closed to make room any more."""
         self._waiting.pop(connection, None)
 
     def sweep(self, now: float) -> None:
         """Close what is silent for too long."""
-        for connection in list(self._all):
+        for connection in self:
             reason = self._overdue(connection, now)
             if reason is not None:
-                self.refused(reason)
+                if connection.phase != "linger":  # it was counted when it was answered
+                    self.refused(reason)
                 connection.time_out(reason)
 
     def _overdue(self, connection: Connection, now: float) -> Reason | None:
@@ -134,4 +147,5 @@ def raise_descriptors() -> int:
         soft = wanted
     if soft == resource.RLIM_INFINITY:
         soft = MAX_DESCRIPTORS
-    return max(16, min(soft, MAX_DESCRIPTORS) - max(min(RESERVE, soft // 2), 32))
+    free = min(soft, MAX_DESCRIPTORS) - max(min(RESERVE, soft // 2), 32)
+    return max(16, min(free, MAX_CONNECTIONS))

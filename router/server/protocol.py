@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from router.server.framing import Refused, check_framing, head_without_upgrade
 from router.server.transport import LingeringTransport
 
 if TYPE_CHECKING:
@@ -24,18 +25,10 @@ if TYPE_CHECKING:
     from router.server.connections import Connections, Phase, Reason
 
 
-COUNTED = 16 * 1024
-"""Bytes of a body from which on it is counted: few events are larger."""
-
-
-class Refused(Exception):
-    """A request that is not answered by the application; the text is for who sent it."""
-
-    def __init__(self, status: int, text: str, reason: Reason) -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
-        self.reason: Reason = reason
+SLICE = 16 * 1024
+"""Bytes that are parsed between two looks at the bounds."""
+FIELD = 160
+"""Bytes of memory that a header takes beside its text."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -49,59 +42,79 @@ class BoundedProtocol(HttpToolsProtocol):
         self.served = 0
         self.received = 0
         self.blocked_since: float | None = None
-        self._head = 0
-        self._fields = 0
-        self._size = 0
-        self._complete = False
-        self._upgrading = False
-        self._broken = False
-        self._counted = 0
-        self._thrown_away = 0
+        self._head = self._fields = self._weighed = self._size = 0
+        self._body = self._thrown_away = 0
+        self._in_head = self._complete = self._upgrading = self._broken = False
         super().connection_made(LingeringTransport(transport, self))  # type: ignore[arg-type]
         if not self.all_connections.add(self):
             self._answer(503, "too many connections; come again later")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._uncount()
         self.all_connections.remove(self)
         super().connection_lost(exc)
 
     # --- what comes ---
 
     def data_received(self, data: bytes) -> None:
+        if len(data) <= SLICE:
+            self._parse(data)
+            return
+        for start in range(0, len(data), SLICE):
+            self._parse(data[start : start + SLICE])
+
+    def _parse(self, data: bytes) -> None:
         if self._broken or self.phase == "linger":
             self._throw_away(len(data))
             return
         if self.phase == "waiting":
             self.phase, self.since = "head", self.loop.time()
-        self.received += len(data)
+        try:
+            self._feed(data)
+            if self.phase == "head" or self._in_head:
+                self._bound_head(len(data))
+            elif self.phase == "body":
+                self._bound_framing(len(data))
+        except Refused as refused:
+            self._refuse(refused)
+
+    def _feed(self, data: bytes) -> None:
         while data:
             try:
                 self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                data = self._without_upgrade() + data[upgrade.args[0] :]
-                if self.parser.get_method() == b"CONNECT":
-                    self._refuse(Refused(405, "this is no proxy", "malformed"))
-                    return
-                self.parser = httptools.HttpRequestParser(self)
-                continue
-            except httptools.HttpParserError as error:
-                cause = error.__context__
-                malformed = Refused(400, "this is no HTTP/1.1 request", "malformed")
-                self._refuse(cause if isinstance(cause, Refused) else malformed)
                 return
-            break
-        if self.phase == "head":
-            self._head += len(data)
-            if self._head > self.all_connections.limits.head:
-                self._refuse(self._too_large())
+            except httptools.HttpParserUpgrade as upgrade:
+                method, version = self.parser.get_method(), self.parser.get_http_version()
+                if method == b"CONNECT":
+                    raise Refused(405, "this is no proxy", "malformed") from None
+                head = head_without_upgrade(method, self.url, version, self.headers)
+                data = head + data[upgrade.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+            except httptools.HttpParserError as error:
+                if isinstance(error.__context__, Refused):
+                    raise error.__context__ from None
+                raise Refused(400, "this is no HTTP/1.1 request", "malformed") from None
+
+    def _bound_head(self, size: int) -> None:
+        """Bound a head that is not whole yet: by itself, and together with all others."""
+        self._head += size
+        # What was sent together with the end of another request is not its own.
+        if self._head > self.all_connections.limits.head + SLICE:
+            raise self._too_large()
+        fields, self._weighed = self._fields - self._weighed, self._fields
+        self._hold(size + FIELD * fields)
+
+    def _bound_framing(self, size: int) -> None:
+        """Bound what of a body is none: chunks of a byte, their extensions, trailers."""
+        self.received += size
+        if self.received - self._body > self.all_connections.limits.framing + self._body:
+            raise Refused(400, "the chunks are larger than what is in them", "malformed")
 
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= self.all_connections.limits.pipelined:
             raise Refused(400, "too many requests at once on one connection", "flood")
-        self._fields = self._size = 0
-        self._upgrading = False
-        self._complete = False
+        self._fields = self._weighed = self._size = 0
+        self._upgrading = self._complete = False
+        self._in_head = True
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -124,86 +137,75 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             self._upgrading = True  # it comes again, without that wish
             return
-        self._check_framing()
-        self._head = self._thrown_away = 0
-        self.phase, self.since, self.received = "body", self.loop.time(), 0
-        self.all_connections.begin(self)
+        check_framing(self.parser.get_http_version(), self.headers)
+        self._in_head = False
+        self._head = self._thrown_away = self._body = self.received = 0
+        self.phase, self.since = "body", self.loop.time()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         if self._upgrading:
             return
         self.phase = "answer"
+        if not self.all_connections.budget.finish(self):
+            self.phase = "body"
+            raise Refused(503, "too much to answer at once; come again later", "flood")
+        self.all_connections.begin(self)
         super().on_message_complete()
         if self.cycle.response_complete:
             self._wait()
 
     def on_body(self, body: bytes) -> None:
+        self._body += len(body)
         if self.cycle.response_complete:
             self._throw_away(len(body))
         else:
+            self._hold(len(body))
             super().on_body(body)
-            if len(self.cycle.body) > COUNTED:
-                self._count(len(body))
-
-    def _check_framing(self) -> None:
-        """Refuse what two servers may read differently."""
-        version = self.parser.get_http_version()
-        if version not in ("1.1", "1.0"):
-            raise Refused(505, "this server speaks HTTP/1.1", "malformed")
-        hosts = 0
-        for name, value in self.headers:
-            if name == b"host":
-                hosts += 1
-            elif name == b"transfer-encoding" and (
-                version == "1.0" or value.strip().lower() != b"chunked"
-            ):
-                raise Refused(501, "a body comes with its length, or chunked", "malformed")
-        if hosts > 1:
-            raise Refused(400, "there is more than one Host", "malformed")
-
-    def _without_upgrade(self) -> bytes:
-        """The head that was just read, without its wish for an upgrade."""
-        version = self.parser.get_http_version().encode()
-        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
-        for name, value in self.headers:
-            if name == b"connection":
-                tokens = [token.strip() for token in value.split(b",")]
-                value = b", ".join(t for t in tokens if t.lower() == b"close")  # noqa: PLW2901
-            if name != b"upgrade" and (value or name != b"connection"):
-                lines.append(name + b": " + value)
-        return b"\r\n".join(lines) + b"\r\n\r\n"
 
     # --- what goes ---
 
     def on_response_complete(self) -> None:
         self.served += 1
         self.server_state.total_requests += 1
-        self._uncount()
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
-        elif self.phase == "answer":
+            return
+        self.all_connections.budget.answered(self)
+        if self.phase == "answer":
             self._wait()
-        else:
+        elif self.phase == "body":  # answered early: what still comes is thrown away
+            self.all_connections.budget.release(self)
             self.cycle.body = bytearray()
 
     def pause_writing(self) -> None:
         self.blocked_since = self.loop.time()
+        self.all_connections.wait(self)
         super().pause_writing()
 
     def resume_writing(self) -> None:
         self.blocked_since = None
+        if self.phase == "answer":
+            self.all_connections.begin(self)
         super().resume_writing()
 
     def time_out(self, reason: Reason) -> None:
         if reason in ("slow_head", "slow_body") and self.phase != "linger":
             self._end(Refused(408, "the request took too long to come", reason))
+        elif reason == "flood":
+            self._end(self._no_room())
         else:
             self.transport.abort()
+
+    def shutdown(self) -> None:
+        if self.phase == "head":
+            self.transport.abort()  # nobody knows whether the rest would ever come
+        else:
+            super().shutdown()
 
     def begin_lingering(self) -> bool:
         """Go on reading what still comes of a request that was answered; False if nothing does."""
@@ -213,19 +215,16 @@ class BoundedProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         return True
 
-    def _count(self, size: int) -> None:
-        """Count a large body against what all of them may hold in memory together."""
-        self._counted += size
-        self.all_connections.buffered += size
-        if self.all_connections.buffered > self.all_connections.limits.buffered:
-            raise Refused(503, "too many large bodies at once; come again later", "flood")
+    def _hold(self, size: int) -> None:
+        if not self.all_connections.budget.hold(self, size):
+            raise self._no_room()
 
-    def _uncount(self) -> None:
-        self.all_connections.buffered -= self._counted
-        self._counted = 0
+    def _no_room(self) -> Refused:
+        return Refused(503, "too many requests come in parts; come again later", "flood")
 
     def _wait(self) -> None:
-        self.phase, self.since, self.received = "waiting", self.loop.time(), 0
+        self.phase = "head" if self._in_head else "waiting"
+        self.since, self.received = self.loop.time(), 0
         self.all_connections.wait(self)
 
     def _throw_away(self, size: int) -> None:
@@ -246,7 +245,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer in place of the application, and read nothing more of this connection."""
         cycle: RequestResponseCycle | None = self.cycle
         self._broken = True
-        if cycle is None or cycle.response_complete:
+        self.all_connections.budget.release(self)
+        self.headers, self.scope, self.parser = [], None, None  # type: ignore[assignment]  # freed
+        if cycle is not None and cycle.response_complete and self.phase == "body":
+            self.transport.close()  # it has its answer
+        elif cycle is None or cycle.response_complete:
             self._answer(refused.status, refused.text)
         elif self.phase != "body":
             # Earlier requests are being answered: the last one's answer ends the connection.

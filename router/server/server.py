@@ -30,11 +30,17 @@ class Server:
         *,
         proxies: Sequence[str],
         drain: float,
+        max_body: int,
         refused: Callable[[str], None],
         limits: Limits = LIMITS,
     ) -> None:
         """`proxies` are networks whose `X-Forwarded-*` count; `drain` the seconds that a stop waits
-        for answers; `refused` is called with the reason for each request or connection refused."""
+        for answers; `max_body` the largest body that is taken; `refused` is called with the reason
+        for each request or connection refused."""
+        limits = limits._replace(
+            unfinished=max(limits.unfinished, 4 * max_body),
+            answering=max(limits.answering, 8 * max_body),
+        )
         self.connections = Connections(raise_descriptors(), refused, limits)
         config = uvicorn.Config(
             _behind(list(proxies), app) if proxies else app,

@@ -50,7 +50,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     service.stop()
 
 
-@pytest.fixture(scope="module", params=KINDS.values(), ids=list(KINDS))
+@pytest.fixture(scope="module", params=list(KINDS.values()), ids=list(KINDS))
 def proxy(
     request: pytest.FixtureRequest, running: Running, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Proxy]:
@@ -58,7 +58,7 @@ def proxy(
         yield proxy
 
 
-def head(length: int, more: bytes = b"", secret: str = SECRET, close: bool = False) -> bytes:
+def head(length: int, more: bytes = b"", secret: str = SECRET, *, close: bool = False) -> bytes:
     end = b"Connection: close\r\n" if close else b""
     path = f"POST /hooks/atfinity/{secret} HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode()
     return path + more + end + b"Content-Length: %d\r\n\r\n" % length
@@ -111,6 +111,6 @@ def test_an_early_answer_arrives(proxy: Proxy, secret: str, more: bytes, status:
     close = not more
     answers = []
     for _ in range(64):
-        stream = head(len(body), more, secret, close) + body
+        stream = head(len(body), more, secret, close=close) + body
         answers.append(statuses(proxy.read_answers(stream, 0.02)))
     assert answers == [[status]] * 64

@@ -94,7 +94,7 @@ def test_a_head_within_its_bounds_is_read(server: Serving) -> None:
 
 def test_line_ends_before_a_request_count_as_its_head(server: Serving) -> None:
     assert statuses(server.exchange([b"\r\n\r\n" + GET])) == [200]
-    assert statuses(server.exchange([b"\r\n" * 500] * 40)) == [431]
+    assert statuses(server.exchange([b"\r\n" * 500] * 60)) == [431]
 
 
 def test_a_flood_of_requests_on_one_connection_is_refused(server: Serving) -> None:
@@ -137,6 +137,17 @@ def test_a_head_that_drips_is_closed(quick: Serving) -> None:
                 client.sendall(b"a: b\r\n")
                 time.sleep(0.2)
         assert quick.refused["slow_head"] == 1
+
+
+def test_a_head_without_an_end_does_not_keep_a_stop_waiting() -> None:
+    with Serving() as serving, serving.connect() as client:
+        client.sendall(GET[:20])
+        server = serving.server
+        assert server is not None
+        wait_until(lambda: [c.phase for c in server.connections] == ["head"])
+        server.stop()
+        assert closed(client) == b""
+        wait_until(lambda: len(server.connections) == 0)
 
 
 def test_a_kept_connection_that_is_silent_is_closed_without_a_word(quick: Serving) -> None:
@@ -198,17 +209,120 @@ def test_what_comes_after_an_early_answer_is_bounded() -> None:
         assert sent < 200
 
 
-def test_large_bodies_are_bounded_over_all_connections() -> None:
-    limits = LIMITS._replace(buffered=1024**2)
+def test_half_bodies_make_room_for_whole_ones() -> None:
+    limits = LIMITS._replace(unfinished=1024**2)
     head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n"
     with Serving(limits) as serving:
         clients = [serving.connect() for _ in range(4)]
         for client in clients:
             client.sendall(head + b"." * 600_000)
-        wait_until(lambda: serving.refused["flood"] >= 1)
+        wait_until(lambda: serving.refused["flood"] == 3)
+        for _ in range(3):
+            assert statuses(serving.exchange([head + b"." * 900_000])) == [200]
+        assert serving.refused["flood"] == 4
+        assert [statuses(closed(client)) for client in clients] == [[503]] * 4
+        assert len(serving.seen) == 3
+        assert serving.server is not None
+        budget = serving.server.connections.budget
+        wait_until(lambda: budget.unfinished == budget.answering == 0)
         for client in clients:
             client.close()
-        wait_until(lambda: statuses(serving.exchange([head + b"." * 900_000])) == [200])
+
+
+def test_a_body_that_comes_in_small_pieces_counts_too() -> None:
+    limits = LIMITS._replace(unfinished=100_000)
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n"
+    with Serving(limits) as serving:
+        answer = serving.exchange([head, *[b"." * 1_000] * 120])
+        assert statuses(answer) == [503]
+        assert serving.seen == []
+
+
+def test_half_heads_make_room_for_whole_ones() -> None:
+    """Counted with what each field takes beside its text."""
+    limits = LIMITS._replace(unfinished=100_000)
+    with Serving(limits) as serving:
+        clients = [serving.connect() for _ in range(10)]
+        for client in clients:
+            client.sendall(b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 98)
+        wait_until(lambda: serving.refused["flood"] >= 3)
+        assert statuses(serving.exchange([GET])) == [200]
+        assert statuses(closed(clients[0])) == [503]
+        for client in clients:
+            client.close()
+
+
+FRAMING = {
+    "chunks of one byte": b"1\r\nx\r\n" * 200_000,
+    "a chunk's extension": b"1;a=" + b"b" * 1_000_000,
+    "many trailers": b"0\r\n" + b"a: b\r\n" * 200_000,
+    "a large trailer": b"0\r\na: " + b"b" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("stream", FRAMING.values(), ids=FRAMING)
+@pytest.mark.parametrize("reads", [True, False])
+def test_chunks_that_are_larger_than_what_is_in_them_are_refused(
+    stream: bytes, reads: bool
+) -> None:
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with Serving(reads=reads) as serving:
+        answer = serving.exchange([head + stream], 2)
+        assert statuses(answer) in ([[400]] if reads else [[400], [200]])
+        assert serving.refused["malformed"] == 1
+
+
+def test_small_chunks_of_a_small_body_are_read() -> None:
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with Serving() as serving:
+        stream = head + b"1\r\nx\r\n" * 2_000 + b"400\r\n" + b"y" * 1024 + b"\r\n0\r\n\r\n"
+        assert statuses(serving.exchange([stream])) == [200]
+        assert serving.seen[0].body == b"x" * 2_000 + b"y" * 1024
+
+
+@pytest.mark.parametrize(
+    "piece", [b"b" * 1_000_000, b"a: b\r\n" * 100_000], ids=["value", "fields"]
+)
+def test_a_head_is_bounded_while_another_request_is_answered(piece: bytes) -> None:
+    with Serving(answer=30 * 1024**2) as serving, serving.connect() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.sendall(GET)
+        wait_until(lambda: serving.seen)
+        with contextlib.suppress(OSError):
+            client.sendall(b"GET /b HTTP/1.1\r\na: " + piece)
+        wait_until(lambda: serving.refused["large_head"] == 1)
+        assert len(serving.seen) == 1
+
+
+def test_a_request_that_is_not_whole_makes_room_for_one_that_is() -> None:
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+    with Serving() as serving:
+        assert serving.server is not None
+        serving.server.connections.most = 20
+        clients = [serving.connect() for _ in range(20)]
+        for client in clients:
+            client.sendall(head + b"half")
+        wait_until(lambda: len(serving.server.connections) == 20 if serving.server else False)
+        for _ in range(20):
+            assert statuses(serving.exchange([GET])) == [200]
+        for client in clients:
+            client.close()
+
+
+def test_who_does_not_read_its_answer_makes_room() -> None:
+    with Serving(answer=10 * 1024**2) as serving:
+        assert serving.server is not None
+        serving.server.connections.most = 5
+        clients = [serving.connect() for _ in range(5)]
+        for client in clients:
+            client.sendall(GET)
+        wait_until(lambda: len(serving.seen) == 5)
+        for _ in range(3):
+            with serving.connect() as other:
+                other.sendall(GET)
+                assert other.recv(1000).startswith(b"HTTP/1.1 200")
+        for client in clients:
+            client.close()
 
 
 class _Idle:
