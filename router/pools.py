@@ -64,6 +64,8 @@ PAGES = Pool("pages", threads=8, waiting=64, wait=2.0)
 """Pages, the API and what operators do."""
 PASSWORDS = Pool("passwords", threads=1, waiting=8, wait=2.0)
 """Passwords: argon2 takes 64 MiB and a core for each."""
+FORMS = Pool("forms", threads=1, waiting=16, wait=2.0)
+"""Forms that are large: to take their quoting away needs up to a third of a second."""
 READINESS = Pool("readiness", threads=2, waiting=8, wait=1.0)
 """Whether the database can be written: asked by probes."""
 SERVICE = Pool("service", threads=2, waiting=16, wait=5.0)

@@ -14,12 +14,13 @@ from router.identity import clean_name
 from router.pools import PAGES, PASSWORDS
 from router.web.draw import alone
 from router.web.faults import TooOften
-from router.web.forms import receive_login
+from router.web.forms import MAX_LOGIN, receive_login
 from router.web.identity import (
     ANYONE,
     COOKIE,
     COOKIE_TLS,
     address_of,
+    cookie_of,
     identify,
     prove_password,
     session_of,
@@ -48,7 +49,7 @@ async def show_login(request: Asked) -> Response[Any]:
     return _html(login_page(service.settings, kept=kept, out=out), 200)
 
 
-@post(LOGIN, opt=ANYONE, status_code=303)
+@post(LOGIN, opt=ANYONE, status_code=303, request_max_body_size=MAX_LOGIN)
 async def log_in(request: Asked) -> Response[Any]:
     """Begin a session, and go on to where one was; a form that was kept is shown to be sent."""
     service: Service = request.app.state.service
@@ -85,7 +86,7 @@ async def log_out(request: Asked) -> Redirect:
         await PAGES.run(service.audit, found, "logout")
     answer = Redirect(f"{LOGIN}?out", status_code=303)
     for name, tls in ((COOKIE, False), (COOKIE_TLS, True)):
-        if name in request.cookies:
+        if cookie_of(request, name) is not None:
             answer.set_cookie(_cookie(name, "", 0, tls=tls))
     return answer
 
