@@ -179,6 +179,29 @@ def test_a_pool_says_at_once_that_it_is_crowded() -> None:
     assert asyncio.run(story()) == ["free"]
 
 
+def test_what_gets_no_thread_in_time_is_told_and_never_done() -> None:
+    release = threading.Event()
+    done: list[str] = []
+
+    async def story() -> None:
+        pool = Pool("test", threads=1, waiting=5, wait=1.0, patience=0.05)
+        working = asyncio.create_task(pool.run(release.wait, 20))
+        await asyncio.sleep(0)
+        with pytest.raises(Crowded):
+            await pool.run(done.append, "late")
+        leaving = asyncio.create_task(pool.run(done.append, "gone"))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        release.set()
+        assert await working  # what has begun is waited for
+        await pool.run(done.append, "next")
+
+    asyncio.run(story())
+    assert done == ["next"]
+
+
 def test_slow_pages_take_nothing_from_readiness(
     tmp_path: object, router: Callable[..., Running]
 ) -> None:
