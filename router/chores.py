@@ -76,7 +76,7 @@ class Chores:
         self._newest = 0  # the highest delivery id of the last look
         self._failing: dict[str, float] = {}
         self._after = 0
-        self._purge = _Chore("purge", RARE, self._purge_some)
+        self._purge = _Chore("purge", min(RARE, rules.retention), self._purge_some)
         self._chores = (
             _Chore("identity", IDENTITY, lambda _: ledger.check_identity()),
             _Chore("take over", TAKE_OVER, self._take_over),

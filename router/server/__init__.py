@@ -1,9 +1,8 @@
 """The HTTP server: uvicorn with a protocol of ours that bounds what strangers may take.
 
-uvicorn's httptools protocol is kept because it is the fastest of those measured (docs/code.md has
-the figures): h11 parses in Python, granian brings a process model of its own. What httptools does
-not do is done here: a request that asks for an upgrade is answered as plain HTTP/1.1, and heads,
-bodies, connections and silence have bounds.
+uvicorn's httptools protocol is kept: its parser is C, h11's is Python, and granian brings a process
+model of its own. What httptools does not do is done here: a request that asks for an upgrade is
+answered as plain HTTP/1.1, and heads, bodies, connections and silence have bounds.
 """
 
 from router.server.connections import LIMITS, Limits

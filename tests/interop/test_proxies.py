@@ -50,7 +50,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     service.stop()
 
 
-@pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS)
+@pytest.fixture(scope="module", params=KINDS.values(), ids=list(KINDS))
 def proxy(
     request: pytest.FixtureRequest, running: Running, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Proxy]:
