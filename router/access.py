@@ -7,10 +7,9 @@ what argon2 makes of it.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import secrets
 import threading
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from argon2 import PasswordHasher
@@ -18,6 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from router.identity import Identity, clean_name
 from router.secret import MASK, same
+from router.tries import Tries, origin_of, remember
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from router.ledger import People
     from router.secret import Secret
     from router.settings import Settings
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 IDLE = 8 * 3600.0
 """Seconds after which a session that nobody uses is over."""
@@ -42,18 +39,6 @@ PREFIX = "router_"
 """What a named token begins with, so that it is known where it should not lie."""
 MARK = "$argon2"
 """What a password setting begins with when it is a hash."""
-
-
-class Limit(NamedTuple):
-    """How many wrong passwords may follow each other, and after how many seconds one more."""
-
-    many: int
-    every: float
-
-
-# People type; scripts go on sending what is wrong, from an address that others may share.
-FROM_ONE_PLACE = {"login": Limit(10, 60.0), "basic": Limit(30, 20.0), "token": Limit(100, 2.0)}
-OVERALL = {"login": Limit(60, 10.0), "basic": Limit(100, 5.0), "token": Limit(1000, 0.2)}
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -81,6 +66,7 @@ class Access:
         """`tell` writes a failed login into the audit log."""
         self._settings = settings
         self._people = people
+        self.tries = Tries(people, now)
         self._now = now
         self._tell = tell
         self._hasher = PasswordHasher()
@@ -95,7 +81,7 @@ class Access:
         self._fitting: dict[tuple[str, str], bool] = {}
         self._seals: dict[str, str] = {}
         self._proven: dict[str, dict[str, Role]] = {}
-        self._barred: dict[str, float] = {}
+        self._wrong: dict[str, bool] = {}
 
     def by_password(
         self, name: str, given: str, address: str | None, way: Way
@@ -108,8 +94,7 @@ class Access:
         known = self.by_proven(name, given, address, way)
         if known is not None:
             return known
-        place = f"{way} {_place(address)}"
-        wait = self._charge(way, place)
+        wait = self.tries.charge(way, address)
         if wait is not None:
             return Refused("often", wait)
         role = self._role_of(given)
@@ -119,11 +104,11 @@ class Access:
             named = MASK if swapped else clean_name(name) or "nobody"
             self._tell(Identity(named, "nobody", way, address), "failed login")
             return Refused("wrong")
-        self._people.forgive(place)
-        self._barred.pop(place, None)
+        self.tries.forgive(way, address)
+        place = origin_of(way, address)
         proven = self._proven.get(place, {})
         if len(proven) < MAX_PROVEN:
-            _remember(self._proven, place, {**proven, _digest(given): role})
+            remember(self._proven, place, {**proven, _digest(given): role})
         return Identity(clean_name(name) or role, role, way, address)
 
     def by_proven(self, name: str, given: str, address: str | None, way: Way) -> Identity | None:
@@ -131,7 +116,7 @@ class Access:
 
         Whatever strangers from the same place try, this goes on. A login is always proven anew.
         """
-        place = f"{way} {_place(address)}"
+        place = origin_of(way, address)
         role = None if way == "login" else self._proven.get(place, {}).get(_digest(given))
         return None if role is None else Identity(clean_name(name) or role, role, way, address)
 
@@ -187,25 +172,17 @@ class Access:
         """End a session; answers whether there was one."""
         return self._people.end_session(_digest(cookie))
 
-    def _charge(self, way: Way, place: str) -> float | None:
-        now = self._now()
-        for key, limit in ((place, FROM_ONE_PLACE[way]), (way, OVERALL[way])):
-            # Who has to wait is told so without asking the database again: a flood writes nothing.
-            until = self._barred.get(key, 0.0)
-            if now < until <= now + limit.every * limit.many:
-                return until - now
-            wait = self._people.charge(key, every=limit.every, many=limit.many)
-            if wait is not None:
-                _remember(self._barred, key, now + wait)
-                return wait
-        return None
-
     def _role_of(self, given: str) -> Role | None:
+        mark = _digest(given)
+        if mark in self._wrong:
+            return None  # as it was: what is right does not change while a process lives
         found: Role | None = None
         for role, secret in self._doors:
             text = secret.reveal()
             right = self._verify(text, given) if text.startswith(MARK) else same(given, text)
             found = found or (role if right else None)
+        if found is None:
+            remember(self._wrong, mark, value=True)
         return found
 
     def _seal(self, given: str) -> str:
@@ -227,7 +204,7 @@ class Access:
             return same(seal, text)
         key = (seal, _digest(text))
         if key not in self._fitting:
-            _remember(self._fitting, key, self._verify(seal, text))
+            remember(self._fitting, key, self._verify(seal, text))
         return self._fitting[key]
 
     def _verify(self, hashed: str, given: str) -> bool:
@@ -249,26 +226,5 @@ def hash_password(text: str) -> str:
     return PasswordHasher().hash(text)
 
 
-MOST = 1000
-
-
-def _remember(known: dict[K, V], key: K, value: V) -> None:
-    if len(known) >= MOST:
-        known.clear()
-    known[key] = value
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _place(address: str | None) -> str:
-    """Where tries are counted: an IPv4 address, or the network that one IPv6 customer has."""
-    try:
-        found = ipaddress.ip_address((address or "").partition("%")[0])
-    except ValueError:
-        return "nowhere"
-    mapped = getattr(found, "ipv4_mapped", None) or found
-    if mapped.version == 4:
-        return str(mapped)
-    return str(ipaddress.ip_network(f"{mapped}/64", strict=False))

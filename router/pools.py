@@ -28,42 +28,56 @@ class Crowded(Exception):
 
 
 class Pool:
-    """So many threads, and so many calls that may wait for one."""
+    """So many threads, so many calls that may wait for one, and no longer than `patience`."""
 
-    def __init__(self, name: str, *, threads: int, waiting: int, wait: float) -> None:
-        """`wait` is what those beyond are told to wait, in seconds."""
+    def __init__(
+        self, name: str, *, threads: int, waiting: int, wait: float, patience: float | None = None
+    ) -> None:
+        """`wait` is what those who get no thread are told to wait; both times are seconds."""
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._most = threads + waiting
         self._wait = wait
+        self._patience = patience
         self._taken = 0
 
     async def run(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Run a function in a thread of the pool; raises Crowded if too much waits already."""
+        """Run a function in a thread of the pool.
+
+        Raises Crowded, and nothing was done, if too much waits already or no thread comes in time.
+        """
         if self._taken >= self._most:
             raise Crowded(self._wait)
         context = contextvars.copy_context()
-        call: Callable[[], Any] = partial(context.run, function, *arguments, **named)
+        call = self._threads.submit(partial(context.run, function, *arguments, **named))
         self._taken += 1
-        try:
-            future = asyncio.get_running_loop().run_in_executor(self._threads, call)
-        except BaseException:
-            self._taken -= 1
-            raise
+        answer: asyncio.Future[T] = asyncio.wrap_future(call)
         # A caller who goes away leaves its thread at work: the place is free when that ends.
-        future.add_done_callback(self._free)
-        result: T = await asyncio.shield(future)
-        return result
+        answer.add_done_callback(self._free)
+        try:
+            await asyncio.wait({answer}, timeout=self._patience)
+        except asyncio.CancelledError:
+            call.cancel()  # whoever asked has gone: what has not begun need not
+            raise
+        if not answer.done() and call.cancel():
+            raise Crowded(self._wait)
+        return await asyncio.shield(answer)
 
-    def _free(self, future: asyncio.Future[Any]) -> None:
+    def _free(self, answer: asyncio.Future[Any]) -> None:
         self._taken -= 1
-        if not future.cancelled():
-            future.exception()  # seen: whoever asked may have gone
+        if not answer.cancelled():
+            answer.exception()  # seen: whoever asked may have gone
 
 
-PAGES = Pool("pages", threads=8, waiting=64, wait=2.0)
+PAGES = Pool("pages", threads=8, waiting=64, wait=2.0, patience=10.0)
 """Pages, the API and what operators do."""
-PASSWORDS = Pool("passwords", threads=1, waiting=8, wait=2.0)
-"""Passwords: argon2 takes 64 MiB and a core for each."""
+SESSIONS = Pool("sessions", threads=2, waiting=512, wait=2.0, patience=5.0)
+"""Sessions and named tokens that are looked up: short, and at the door of every page and call."""
+PASSWORDS = Pool("passwords", threads=1, waiting=8, wait=2.0, patience=10.0)
+"""Passwords of scripts: argon2 takes 64 MiB and a core for each."""
+LOGINS = Pool("logins", threads=1, waiting=8, wait=2.0, patience=10.0)
+"""Passwords of people who log in: scripts that send wrong ones do not stand before them."""
+FORMS = Pool("forms", threads=1, waiting=16, wait=2.0, patience=5.0)
+"""Forms that are large: to take their quoting away needs up to a third of a second."""
 READINESS = Pool("readiness", threads=2, waiting=8, wait=1.0)
 """Whether the database can be written: asked by probes."""
 SERVICE = Pool("service", threads=2, waiting=16, wait=5.0)

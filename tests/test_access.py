@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
+from argon2 import PasswordHasher
 
 from router.access import IDLE, LONGEST, PREFIX, Access, Refused, hash_password, make_token
 from router.identity import Identity
 from router.ledger import Ledger, open_ledger
+from router.ledger.people_tables import tries
 from router.secret import Secret
 from router.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from router.identity import Way
 
 OPERATOR, VIEWER = "the-operators-pass", "the-viewers-pass"
 HASH = hash_password(OPERATOR)
@@ -130,6 +135,65 @@ def test_what_a_script_proved_once_goes_on_whatever_others_guess_from_its_place(
         last = door.by_password("x", "guess", "10.0.0.1", "basic")
     assert last == Refused("often", 20.0)
     assert isinstance(door.by_password("x", OPERATOR, "10.0.0.1", "basic"), Identity)
+
+
+class CountingHasher(PasswordHasher):
+    """argon2 as it is, and how often it was asked."""
+
+    verified = 0
+
+    def verify(self, *given: Any) -> Any:
+        self.verified += 1
+        return super().verify(*given)
+
+
+@pytest.mark.parametrize("way", ["login", "basic", "token"])
+def test_what_was_wrong_once_is_wrong_again_without_argon2(
+    ledger: Ledger, clock: Clock, way: Way
+) -> None:
+    told: list[Any] = []
+    door = access(ledger, clock, told, admin_password=Secret(HASH), viewer_password=None)
+    door._hasher = hasher = CountingHasher()
+    assert door.by_password("x", "wrong", "10.0.0.1", way) == Refused("wrong")
+    once = hasher.verified
+    for number in range(5):
+        assert door.by_password("x", "wrong", f"10.0.0.{number}", way) == Refused("wrong")
+    assert hasher.verified == once > 0
+    assert len(told) == 6
+    assert isinstance(door.by_password("x", OPERATOR, "10.0.0.9", way), Identity)
+
+
+def test_a_flood_from_ever_new_addresses_writes_nothing_once_it_has_to_wait(
+    ledger: Ledger, clock: Clock
+) -> None:
+    door = access(ledger, clock)
+
+    def written() -> int:
+        count = sa.select(sa.func.count()).select_from(tries)
+        return ledger.people._read(lambda c: c.execute(count).scalar_one())
+
+    for number in range(62):
+        door.by_password("x", "w", f"2001:db8:0:{number:x}::1", "login")
+    before = written()
+    for number in range(62, 2000):
+        found = door.by_password("x", "w", f"2001:db8:0:{number:x}::1", "login")
+        assert isinstance(found, Refused)
+        assert found.why == "often"
+    assert written() == before
+
+
+def test_a_flood_from_elsewhere_holds_up_nobody_where_somebody_was_right_before(
+    ledger: Ledger, clock: Clock
+) -> None:
+    door = access(ledger, clock)
+    entered(door, OPERATOR, "10.0.0.1")
+    for number in range(61):
+        last = door.by_password("x", "w", f"10.0.1.{number}", "login")
+    assert last == Refused("often", 10.0)
+    assert entered(door, VIEWER, "10.0.0.1").role == "viewer"
+    for _ in range(11):
+        last = door.by_password("x", "w", "10.0.0.1", "login")
+    assert last == Refused("often", 60.0)
 
 
 @pytest.mark.parametrize(

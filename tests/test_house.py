@@ -18,7 +18,7 @@ STAIRCASE = (
     *("retry", "scheduler", "log_writer", "log", "metrics", "supervisor", "pools"),
     *("match", "render", "timing", "gate", "route", "said", "rehearse", "backtest"),
     *("ledger", "delivery", "rulebook"),
-    *("access", "in_force", "accept", "lane", "observe", "watch", "attempt", "chores"),
+    *("tries", "access", "in_force", "accept", "lane", "observe", "watch", "attempt", "chores"),
     *("senders", "sending", "clock", "worker", "rules_watch"),
     *("coverage", "graph", "view", "holds", "retold", "preview", "trial"),
     *("server", "mute", "send_test", "doctor", "service"),

@@ -11,7 +11,7 @@ from litestar.datastructures import MutableScopeHeaders
 from router.access import Refused
 from router.web.answers import answer
 from router.web.faults import NotAllowed, NotKnown, OtherSite, TooOften
-from router.web.forms import receive_small_form
+from router.web.forms import has_form, receive_small_form
 from router.web.identity import SAFE, identify
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from router.web.identity import Asked
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 HEADERS = {
     "content-security-policy": (
@@ -98,8 +97,7 @@ async def _refuse(request: Asked, method: str, refused: Refused | None) -> None:
         raise NotAllowed(f"the router does not know `{name}`; ask its operators to list you")
     wrong = refused is not None
     kept: tuple[tuple[str, str], ...] = ()
-    sent = request.headers.get("content-type", "").startswith(FORMS)
-    if method not in SAFE and sent and isinstance(request, Request):
+    if method not in SAFE and isinstance(request, Request) and has_form(request):
         _check_origin(request, method, None)
         form = await receive_small_form(request)
         if form is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from router.access import PREFIX, Refused
 from router.identity import Identity
-from router.pools import PAGES, PASSWORDS, Crowded
+from router.pools import LOGINS, PAGES, PASSWORDS, SESSIONS, Crowded
 from router.web.secrets import read_basic
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ async def identify(request: Asked) -> Identity | Refused | None:
     they are, everybody is an operator, and a proof that is wrong does not matter.
     """
     service = service_of(request)
-    found = await _prove_all(service, request) if _carries(request) else None
+    found = await _prove(service, request) if _carries(request) else None
     if service.settings.open_to_all and not isinstance(found, Identity):
         found = Identity("anyone", "operator", "open", address_of(request))
     if isinstance(found, Identity):
@@ -81,34 +81,23 @@ async def identify(request: Asked) -> Identity | Refused | None:
     return found
 
 
-async def _prove_all(service: Service, request: Asked) -> Identity | Refused | None:
-    proof = await PAGES.run(_prove, service, request)
-    if isinstance(proof, _Password):
-        return await prove_password(service, *proof)
-    return proof
-
-
 async def prove_password(
     service: Service, name: str, password: str, address: str | None, way: Way
 ) -> Identity | Refused:
-    """Who somebody is by a password: at once if it was proven here before, else in the pool for
-    it; who finds that crowded has to come again."""
-    known = service.access.by_proven(name, password, address, way)
+    """Who somebody is by a password: at once if it was proven here before or has to wait, else in
+    the pool for it; who finds that crowded has to come again."""
+    access = service.access
+    known = access.by_proven(name, password, address, way)
     if known is not None:
         return known
+    wait = access.tries.wait_of(way, address)
+    if wait is not None:
+        return Refused("often", wait)
+    pool = LOGINS if way == "login" else PASSWORDS
     try:
-        return await PASSWORDS.run(service.access.by_password, name, password, address, way)
+        return await pool.run(access.by_password, name, password, address, way)
     except Crowded as crowded:
         return Refused("often", crowded.wait)
-
-
-class _Password(NamedTuple):
-    """A password that has to be proven."""
-
-    name: str
-    password: str
-    address: str | None
-    way: Way
 
 
 def address_of(request: Asked) -> str | None:
@@ -117,8 +106,18 @@ def address_of(request: Asked) -> str | None:
 
 def session_of(request: Asked) -> str | None:
     """What the session's cookie holds."""
-    held = request.cookies.get(COOKIE_TLS)
-    return held or (None if request.scope["scheme"] == "https" else request.cookies.get(COOKIE))
+    held = cookie_of(request, COOKIE_TLS)
+    return held or (None if request.scope["scheme"] == "https" else cookie_of(request, COOKIE))
+
+
+def cookie_of(request: Asked, name: str) -> str | None:
+    """What a cookie of ours holds. Read here and not by Litestar, which keeps the last thousand
+    headers of anybody."""
+    for part in request.headers.get("cookie", "").split(";"):
+        key, _, value = part.strip().partition("=")
+        if key == name:
+            return value
+    return None
 
 
 def _carries(request: Asked) -> bool:
@@ -127,7 +126,7 @@ def _carries(request: Asked) -> bool:
     return any(name in request.headers for name in names)
 
 
-def _prove(service: Service, request: Asked) -> Identity | Refused | _Password | None:
+async def _prove(service: Service, request: Asked) -> Identity | Refused | None:
     address, access = address_of(request), service.access
     settings = service.settings
     if settings.sso_user_header is not None and _by_proxy(request, settings.trusted_proxies):
@@ -139,18 +138,22 @@ def _prove(service: Service, request: Asked) -> Identity | Refused | _Password |
             listed = [name for part in groups.split(",") if (name := part.strip())]
             return access.by_proxy(user, listed, address)
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and (rest.strip().startswith(PREFIX) or not settings.open_to_all):
-        given = rest.strip()
-        return access.by_token(given, address) or _Password("API token", given, address, "token")
+    given = rest.strip()
+    if scheme.lower() == "bearer" and given.startswith(PREFIX):
+        known = await SESSIONS.run(access.by_token, given, address)
+        if known is not None:
+            return known
+    if scheme.lower() == "bearer" and not settings.open_to_all:
+        return await prove_password(service, "API token", given, address, "token")
     if scheme.lower() == "basic" and not settings.open_to_all:
         name, password = read_basic(rest) or ("", "")
-        return _Password(name, password, address, "basic")
+        return await prove_password(service, name, password, address, "basic")
     cookie = session_of(request)
     if cookie is None:
         return None
     # A page that looks by itself for what is new is not somebody who is there.
     looks = request.scope.get("method") in SAFE and "hx-request" in request.headers
-    return access.by_session(cookie, address, notes_use=not looks)
+    return await SESSIONS.run(access.by_session, cookie, address, notes_use=not looks)
 
 
 def _by_proxy(request: Asked, trusted: tuple[str, ...]) -> bool:

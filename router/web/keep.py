@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from litestar import Request
 
 LONGEST = 2000
-MOST = 512 * 1024
+MOST = 256 * 1024
+"""Characters of a form that a login page carries: JSON doubles what has to be quoted."""
 NEVER = ("/login", "/logout")
 
 

@@ -11,15 +11,16 @@ from litestar.response import Redirect
 from router.access import LONGEST, Refused
 from router.duration import show_duration
 from router.identity import clean_name
-from router.pools import PAGES, PASSWORDS
+from router.pools import LOGINS, SESSIONS
 from router.web.draw import alone
 from router.web.faults import TooOften
-from router.web.forms import receive_login
+from router.web.forms import MAX_LOGIN, receive_login
 from router.web.identity import (
     ANYONE,
     COOKIE,
     COOKIE_TLS,
     address_of,
+    cookie_of,
     identify,
     prove_password,
     session_of,
@@ -48,7 +49,7 @@ async def show_login(request: Asked) -> Response[Any]:
     return _html(login_page(service.settings, kept=kept, out=out), 200)
 
 
-@post(LOGIN, opt=ANYONE, status_code=303)
+@post(LOGIN, opt=ANYONE, status_code=303, request_max_body_size=MAX_LOGIN)
 async def log_in(request: Asked) -> Response[Any]:
     """Begin a session, and go on to where one was; a form that was kept is shown to be sent."""
     service: Service = request.app.state.service
@@ -65,7 +66,7 @@ async def log_in(request: Asked) -> Response[Any]:
         if found.why == "often":
             raise TooOften(found.wait)
         return _html(login_page(service.settings, kept=kept, name=name, wrong=True), 401)
-    cookie = await PASSWORDS.run(_begin, service, found, password)
+    cookie = await LOGINS.run(_begin, service, found, password)
     answer: Response[Any] = Redirect(kept.back, status_code=303)
     if kept.to is not None:
         answer = _html(alone("again.html.j2", kept=kept), 200)
@@ -80,12 +81,12 @@ async def log_out(request: Asked) -> Redirect:
     service: Service = request.app.state.service
     found = await identify(request)
     cookie = session_of(request)
-    ended = cookie is not None and await PAGES.run(service.access.end, cookie)
+    ended = cookie is not None and await SESSIONS.run(service.access.end, cookie)
     if ended and found is not None and not isinstance(found, Refused):
-        await PAGES.run(service.audit, found, "logout")
+        await SESSIONS.run(service.audit, found, "logout")
     answer = Redirect(f"{LOGIN}?out", status_code=303)
     for name, tls in ((COOKIE, False), (COOKIE_TLS, True)):
-        if name in request.cookies:
+        if cookie_of(request, name) is not None:
             answer.set_cookie(_cookie(name, "", 0, tls=tls))
     return answer
 

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -88,6 +89,40 @@ def test_a_form_with_too_many_fields_is_refused_to_anybody(running: Running, pat
     assert len(page) < 20_000
 
 
+@pytest.mark.parametrize(
+    ("path", "size"), [("/login", 700_000), ("/playground", 120_000)], ids=["logins", "forms"]
+)
+def test_nothing_that_a_stranger_sends_is_kept(running: Running, path: str, size: int) -> None:
+    """Each form differs: whatever keeps them by their text (Litestar's parser did) keeps all."""
+    send(running, path, b"a=" + b"x" * size)
+    before = resident_megabytes(running)
+    sent = 0
+    while sent < 250 * 1024**2:
+        send(running, path, f"a{sent}=".encode() + b"x" * size)
+        sent += size
+    assert resident_megabytes(running) - before < 100
+
+
+def resident_megabytes(running: Running) -> int:
+    assert running.process is not None
+    status = Path(f"/proc/{running.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) // 1024
+
+
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [(3, 401), (150, 401), (2_000, 401)],
+    ids=["few parts", "many parts", "too many parts"],
+)
+def test_a_form_in_parts_is_bounded_too(running: Running, parts: int, status: int) -> None:
+    part = b'--x\r\ncontent-disposition: form-data; name="a"\r\n\r\nb\r\n'
+    kind = "multipart/form-data; boundary=x"
+    answer, page = send(running, "/playground", part * parts + b"--x--\r\n", content_type=kind)
+    assert answer == status
+    assert ("is kept" in page) == (parts < 200)
+    assert len(page) < 40_000
+
+
 def test_wrong_bearers_hold_up_neither_readiness_nor_who_is_proven(running: Running) -> None:
     good = {"authorization": f"Bearer {TOKEN}"}
     assert running.get("/api/rules", **good)[0] == 200
@@ -142,6 +177,29 @@ def test_a_pool_says_at_once_that_it_is_crowded() -> None:
         return [await pool.run(str, "free")]
 
     assert asyncio.run(story()) == ["free"]
+
+
+def test_what_gets_no_thread_in_time_is_told_and_never_done() -> None:
+    release = threading.Event()
+    done: list[str] = []
+
+    async def story() -> None:
+        pool = Pool("test", threads=1, waiting=5, wait=1.0, patience=0.05)
+        working = asyncio.create_task(pool.run(release.wait, 20))
+        await asyncio.sleep(0)
+        with pytest.raises(Crowded):
+            await pool.run(done.append, "late")
+        leaving = asyncio.create_task(pool.run(done.append, "gone"))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        release.set()
+        assert await working  # what has begun is waited for
+        await pool.run(done.append, "next")
+
+    asyncio.run(story())
+    assert done == ["next"]
 
 
 def test_slow_pages_take_nothing_from_readiness(

@@ -1,0 +1,102 @@
+"""Tries at passwords: how many may follow each other from one place, and from anywhere."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from router.identity import Way
+    from router.ledger import People
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Limit(NamedTuple):
+    """How many wrong passwords may follow each other, and after how many seconds one more."""
+
+    many: int
+    every: float
+
+
+# People type; scripts go on sending what is wrong, from an address that others may share.
+FROM_ONE_PLACE = {"login": Limit(10, 60.0), "basic": Limit(30, 20.0), "token": Limit(100, 2.0)}
+OVERALL = {"login": Limit(60, 10.0), "basic": Limit(100, 5.0), "token": Limit(1000, 0.2)}
+
+MAX_REMEMBERED = 1000
+
+
+class Tries:
+    """Counts tries in the ledger, so that the limits hold for all processes and over restarts.
+
+    Who has to wait is remembered here: a flood writes and hashes nothing, from however many
+    addresses it comes.
+    """
+
+    def __init__(self, people: People, now: Callable[[], float]) -> None:
+        self._people = people
+        self._now = now
+        self._barred: dict[str, float] = {}
+        self._trusted: dict[str, bool] = {}
+
+    def charge(self, way: Way, address: str | None) -> float | None:
+        """Count a try before it is made: None if it may be, else the seconds to wait."""
+        wait = self.wait_of(way, address)
+        if wait is not None:
+            return wait
+        now = self._now()
+        for key, limit in self._limits(way, address):
+            wait = self._people.charge(key, every=limit.every, many=limit.many)
+            if wait is not None:
+                remember(self._barred, key, now + wait)
+                return wait
+        return None
+
+    def forgive(self, way: Way, address: str | None) -> None:
+        """Forget the tries from a place: one was right. From then on, what comes from anywhere
+        else does not make that place wait."""
+        place = origin_of(way, address)
+        self._people.forgive(place)
+        self._barred.pop(place, None)
+        remember(self._trusted, place, value=True)
+
+    def wait_of(self, way: Way, address: str | None) -> float | None:
+        """How long who tries there has to wait, as far as it is known without the database."""
+        now = self._now()
+        for key, limit in self._limits(way, address):
+            until = self._barred.get(key, 0.0)
+            if now < until <= now + limit.every * limit.many:
+                return until - now
+        return None
+
+    def _limits(self, way: Way, address: str | None) -> list[tuple[str, Limit]]:
+        place = origin_of(way, address)
+        limits = [(place, FROM_ONE_PLACE[way])]
+        return limits if place in self._trusted else [*limits, (way, OVERALL[way])]
+
+
+def origin_of(way: Way, address: str | None) -> str:
+    """Where tries are counted: an IPv4 address, or the network that one IPv6 customer has."""
+    try:
+        found = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return f"{way} nowhere"
+    mapped = getattr(found, "ipv4_mapped", None) or found
+    if mapped.version == 4:
+        return f"{way} {mapped}"
+    return f"{way} {ipaddress.ip_network(f'{mapped}/64', strict=False)}"
+
+
+_remembering = threading.Lock()
+
+
+def remember(known: dict[K, V], key: K, value: V) -> None:
+    """Remember a thing, in place of the oldest if there are many."""
+    with _remembering:
+        if key not in known and len(known) >= MAX_REMEMBERED:
+            del known[next(iter(known))]
+        known[key] = value
