@@ -164,6 +164,8 @@ class Rules:
                 self.last = self._load()
             except Exception as error:  # noqa: BLE001 - told as a problem, and in full in the log
                 self._faults.note("load", error, expected=False)
+                if isinstance(error, OSError | MemoryError | RuntimeError | LedgerUnavailable):
+                    self._seen = ""  # a lack that may be over at the next look
                 kind = type(error).__name__
                 text = f"the router itself failed while reading these rules ({kind}); see its log"
                 where = Position(self._settings.rules, 1, 1)
@@ -204,6 +206,9 @@ class Rules:
             text = f"these rules cannot be written down now: {error}"
             problem = Problem(Position(self._settings.rules, 1, 1), text)
             return Loaded("broken", (*found.problems, problem), found.files)
+        except BaseException:
+            new.gateway.close()
+            raise
         self._swap(new)
         outcome: Literal["changed", "unchanged"] = "unchanged" if same else "changed"
         return Loaded(outcome, tuple(found.problems), found.files)

@@ -9,7 +9,7 @@ import msgspec
 from router.condition import AllOf, AnyOf, Condition, If, Not
 from router.match import Check, Index, evaluate
 from router.render.expression import compile_expression
-from router.timing import Gone, Planned, Terms, plan, terms_of
+from router.timing import Gone, Planned, Terms, is_timed, plan, terms_of, waits_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,7 +64,7 @@ class RoutingTable:
         self._ending = Index(ending, self._expressions) if any(ending) else None
         self._otherwise = [r for r in rules if r.enabled and r.when is None]
         self._by_name = {rule.name: rule for rule in rules}
-        self._at_once = {rule.name: plan(rule, None) for rule in rules if not _timed(rule)}
+        self._at_once = {rule.name: plan(rule, None) for rule in rules if not is_timed(rule)}
 
     def route(self, event: Event) -> Routing:
         """Return what the event causes. The same event and ruleset give the same routing.
@@ -85,7 +85,7 @@ class RoutingTable:
         matched = self._ask_each([r for r in rules if r.when is not None], event, planned, errors)
         if not matched:
             matched = self._ask_each(self._otherwise, event, planned, errors)
-        planned.sort(key=_waits)
+        planned.sort(key=waits_until)
         cancels: list[str] = []
         for rule in rules:
             answer = "match" if rule.unless is None else self._answer(rule.unless, fields)
@@ -117,7 +117,7 @@ class RoutingTable:
                 matched.append(rule)
                 if rule.stop:
                     break
-            elif answer != "no match" and rule.when is not None:
+            elif answer != "no match":
                 errors.append((rule.name, answer))
         return matched
 
@@ -133,12 +133,13 @@ class RoutingTable:
         fields = _fields(event)
         speaking, errors = self._heard(fields)
         if not speaking:
-            speaking = _until_stop([r for r in self._otherwise if self._may(r, fields)])
+            speaking, failed = self._rest(fields)
+            errors += failed
         planned: list[Planned] = []
         for rule in speaking:
             planned += self._at_once.get(rule.name) or plan(rule, event)
         if len(planned) > 1:
-            planned.sort(key=_waits)
+            planned.sort(key=waits_until)
         cancels: tuple[str, ...] = ()
         if self._ending is not None:
             ended = self._ending.match(fields)
@@ -199,7 +200,7 @@ class RoutingTable:
                 decisions[rule.name] = decision = self._remaining(rule, fields, spoke, stopped)
                 if decision.matched and rule.stop:
                     stopped = rule.name
-        return tuple(decisions[rule.name] for rule in self.ruleset.rules)
+        return tuple(self._planned(decisions[rule.name], event) for rule in self.ruleset.rules)
 
     def explain_spoken(self, event: Event) -> tuple[Decision, ...]:
         """What `explain` says of the rules that matched or failed, without asking the others."""
@@ -216,7 +217,11 @@ class RoutingTable:
             found.append(decision := self._remaining(rule, fields, None, stopped))
             if decision.matched and rule.stop:
                 stopped = rule.name
-        told = {one.rule: one for one in found if one.outcome in ("matched", "error")}
+        told = {
+            one.rule: self._planned(one, event)
+            for one in found
+            if one.outcome in ("matched", "error")
+        }
         return tuple(told[name] for name in self._by_name if name in told)
 
     def _decide(
@@ -244,21 +249,32 @@ class RoutingTable:
             return Decision(rule.name, "not reached", f"rule `{stopped}` stopped the list")
         return Decision(rule.name, "matched", "no other rule spoke")
 
-    def _may(self, rule: Rule, fields: dict[str, Any]) -> bool:
-        if rule.unmatched is None:
-            return True
-        return evaluate(rule.unmatched, fields, self._expressions).answer == "match"
+    def _rest(self, fields: dict[str, Any]) -> tuple[list[Rule], tuple[tuple[str, str], ...]]:
+        """The rules for what no other matched, to the first that stops, and those that failed."""
+        matched: list[Rule] = []
+        errors: list[tuple[str, str]] = []
+        for rule in self._otherwise:
+            if rule.unmatched is not None:
+                verdict = evaluate(rule.unmatched, fields, self._expressions)
+                if verdict.answer == "error":
+                    errors.append((rule.name, verdict.reason))
+                if verdict.answer != "match":
+                    continue
+            matched.append(rule)
+            if rule.stop:
+                break
+        return matched, tuple(errors)
 
-
-def _waits(planned: Planned) -> float:
-    """Until when an event's own delivery is held or collected: those that are not stand before it
-    in the line of their case, and so do not wait for hours behind it."""
-    terms = planned.terms
-    if terms is None:
-        return 0.0
-    if terms.digest is not None:
-        return terms.digest.closes
-    return terms.hold_until or 0.0
+    def _planned(self, decision: Decision, event: Event) -> Decision:
+        """The decision, or an error if the rule matched and its deliveries cannot be planned."""
+        rule = self._by_name[decision.rule]
+        if not decision.matched or rule.name in self._at_once:
+            return decision
+        try:
+            plan(rule, event)
+        except Exception as error:  # noqa: BLE001 - it is this rule's error, as in `route`
+            return Decision(rule.name, "error", _failed(error), decision.checks)
+        return decision
 
 
 def _failed(error: Exception) -> str:
@@ -267,25 +283,6 @@ def _failed(error: Exception) -> str:
 
 def _fields(event: Event) -> dict[str, Any]:
     return {**event.fields, "source": event.source}
-
-
-def _timed(rule: Rule) -> bool:
-    return bool(
-        rule.after
-        or rule.hours
-        or rule.throttle
-        or rule.digest
-        or rule.dedupe
-        or rule.remind
-        or rule.escalate
-    )
-
-
-def _until_stop(rules: Sequence[Rule]) -> list[Rule]:
-    for number, rule in enumerate(rules):
-        if rule.stop:
-            return list(rules[: number + 1])
-    return list(rules)
 
 
 def _expressions(condition: Condition) -> Iterator[str]:

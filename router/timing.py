@@ -95,6 +95,30 @@ def plan(rule: Rule, event: Event | None) -> tuple[Planned, ...]:
     return tuple(made)
 
 
+def is_timed(rule: Rule) -> bool:
+    """Whether a rule's deliveries depend on when its event came."""
+    return bool(
+        rule.after
+        or rule.hours
+        or rule.throttle
+        or rule.digest
+        or rule.dedupe
+        or rule.remind
+        or rule.escalate
+    )
+
+
+def waits_until(planned: Planned) -> float:
+    """Until when an event's own delivery is held or collected: those that are not stand before it
+    in the line of their case, and so do not wait for hours behind it."""
+    terms = planned.terms
+    if terms is None:
+        return 0.0
+    if terms.digest is not None:
+        return terms.digest.closes
+    return terms.hold_until or 0.0
+
+
 def terms_of(rule: Rule, event: Event, planned: Planned) -> Terms:
     """What is asked of a delivery of a rule at its moment.
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.condition import Equals, Field
+from router.calendar import Calendar
+from router.condition import Equals, Field, If
 from router.event import Event, decode
 from router.ledger import EventRow
 from router.route import RoutingTable
-from router.rules import Rule, Ruleset, Target
+from router.rules import Hours, Rule, Ruleset, Target
 from router.view import DECISIONS, explain_list
 from strategies import conditions, events
 
@@ -105,3 +106,26 @@ def test_a_rule_that_cannot_be_planned_is_an_error_and_the_others_go_on() -> Non
     assert routing.matched == ("sound",)
     assert [name for name, _ in routing.errors] == ["broken"]
     assert [planned.rule for planned in routing.planned] == ["sound"]
+
+
+def test_a_rule_whose_deliveries_cannot_be_planned_is_an_error() -> None:
+    when = Field("trigger", Equals("t"))
+    calendar = Calendar("office", "UTC", (((540, 1020),), *[()] * 6))
+    timed = Rule(name="timed", when=when, targets=TOLD, hours=Hours(calendar))
+    sound = Rule(name="sound", when=when, targets=TOLD)
+    event = Event(1, "s", float("inf"), b"", {"trigger": "t"})
+    both = table([timed, sound])
+    routing = both.route(event)
+    assert routing.matched == ("sound",)
+    assert [planned.rule for planned in routing.planned] == ["sound"]
+    assert [name for name, _ in routing.errors] == ["timed"]
+    assert [one.outcome for one in both.explain(event)] == ["error", "matched"]
+    assert both.explain_spoken(event) == both.explain(event)
+
+
+def test_a_rule_for_the_rest_that_fails_is_an_error_and_no_silence() -> None:
+    rest = Rule(name="rest", when=None, unmatched=If("1 // case_version"), targets=TOLD)
+    event = Event(1, "s", 0.0, b"", {"trigger": "t", "case_version": 0})
+    alone = table([rest])
+    assert [name for name, _ in alone.route(event).errors] == ["rest"]
+    assert [one.outcome for one in alone.explain(event)] == ["error"]

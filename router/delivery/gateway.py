@@ -58,9 +58,13 @@ class Gateway:
             self._wire = Wire(capture=self._capture, ca_bundle=ca_bundle)
         except OSError as error:
             raise ChannelError(f"ROUTER_CA_BUNDLE cannot be read: {error.strerror}") from None
-        self._senders: dict[str, Sender] = {
-            name: _sender(channel, capture=self._capture) for name, channel in channels.items()
-        }
+        try:
+            self._senders: dict[str, Sender] = {
+                name: _sender(channel, capture=self._capture) for name, channel in channels.items()
+            }
+        except BaseException:
+            self._wire.close()
+            raise
 
     def format_of(self, channel: str) -> Format:
         """The format that a channel's messages are in."""

@@ -57,7 +57,7 @@ def _inspected(
         _sandbox.compile(source, name)
     except TemplateSyntaxError as error:
         return (TemplateFault(name, error.lineno, _with_guess(in_words(error))),)
-    except (RecursionError, ValueError):
+    except Exception:  # noqa: BLE001 - Python's compiler has limits of its own, in many classes
         return (TemplateFault(name, None, "it is nested too deeply"),)
     return (
         *(TemplateFault(name, line, text) for line, text in _references(tree, templates)),
@@ -106,7 +106,7 @@ def _named(source: str) -> frozenset[str | None]:
     """The templates that a text extends, includes or imports; None for one by a variable."""
     try:
         return frozenset(meta.find_referenced_templates(_sandbox.parse(source)))
-    except (TemplateSyntaxError, RecursionError):
+    except Exception:  # noqa: BLE001 - what cannot be read may name any
         return frozenset({None})
 
 

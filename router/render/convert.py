@@ -11,10 +11,10 @@ from markdown_it import MarkdownIt
 from router.render.escape import safe_url
 
 _markdown = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table")
-_SLACK_LINK = re.compile(r"<(https?://[^|>\s]+)(?:\|([^>]*))?>")
-_SLACK_CODE = re.compile(r"<[!@#][^>]*>")
+_SLACK_LINK = re.compile(r"<(https?://[^|>\s]{1,2000})(?:\|([^>]{0,2000}))?>")
+_SLACK_CODE = re.compile(r"<[!@#][^>]{0,200}>")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>~&])")
-_MD_LINK = re.compile(r"\[([^\]\n]*)\]\((https?://[^)\s]+)\)")
+_MD_LINK = re.compile(r"\[([^\]\n]{0,1000})\]\((https?://[^)\s]{1,2000})\)")
 _MD_SPECIAL = re.compile(r"([\\`*_\[\]#|<>~])")
 _BLANKS = re.compile(r"\n{3,}")
 

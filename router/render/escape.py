@@ -30,6 +30,11 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&])")
 _QUIET_AT = "@\u2060"  # a word joiner: looks the same, names nobody
 
 
+DEEPEST_SHOWN = 50
+"""Lists and mappings within each other that are written out."""
+MOST_BITS_SHOWN = 8192
+
+
 class Named(dict[str, Any]):
     """A thing with a name and more: where a text is wanted, it is its name."""
 
@@ -42,18 +47,27 @@ class Named(dict[str, Any]):
     __hash__ = None
 
 
-def words_of(value: object) -> str:
-    """A value as people write it: a list with commas, a yes as `true`; null is nothing."""
+def words_of(value: object, depth: int = 0) -> str:
+    """A value as people write it: a list with commas, a yes as `true`; null is nothing.
+
+    What is nested deeper than `DEEPEST_SHOWN`, or is a number of thousands of digits, is an
+    ellipsis: a sender may post any.
+    """
     if type(value) is str:
         return value
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > MOST_BITS_SHOWN:
+        return "\u2026"
+    if isinstance(value, list | tuple | dict) and depth > DEEPEST_SHOWN:
+        return "\u2026"
     if isinstance(value, list | tuple):
-        return ", ".join(map(words_of, value))
+        return ", ".join(words_of(part, depth + 1) for part in value)
     if isinstance(value, dict) and not isinstance(value, Named):
-        return ", ".join(f"{name}: {words_of(part)}" for name, part in value.items())
+        parts = (f"{name}: {words_of(part, depth + 1)}" for name, part in value.items())
+        return ", ".join(parts)
     return str(value)
 
 

@@ -68,6 +68,8 @@ def in_words(error: Exception) -> str:
         return "it divides by zero"
     if isinstance(error, RecursionError):
         return "it calls itself too deeply"
+    if isinstance(error, SyntaxError):  # Python's, of what Jinja compiled
+        return "it is nested too deeply"
     if isinstance(error, MemoryError):
         return "it takes more memory than there is for it"
     if isinstance(error, OverflowError):
@@ -84,7 +86,13 @@ _KINDS = {"dict": "a mapping", "list": "a list", "str": "a text", "int": "a numb
 
 
 def _quoted(text: str) -> str:
-    words = text.strip().rstrip(".").replace("'", "`").replace("`None`", "null")
+    words = (
+        (text if len(text) <= 300 else f"{text[:300]}\u2026")
+        .strip()
+        .rstrip(".")
+        .replace("'", "`")
+        .replace("`None`", "null")
+    )
     for kind, name in _KINDS.items():
         words = re.sub(rf"`{kind} object`|\b{kind} object\b", name, words)
     if words == "chunk after expression":

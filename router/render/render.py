@@ -17,7 +17,7 @@ from router.render.convert import text_to_html, text_to_slack
 from router.render.escape import Kind, SafeUrl, clean
 from router.render.facts import ONCE, Occasion, heading_of, variables
 from router.render.family import member, turn, with_note
-from router.render.faults import TemplateFault
+from router.render.faults import TemplateFault, fault_of
 from router.render.templates import Templates
 
 if TYPE_CHECKING:
@@ -73,13 +73,13 @@ class Renderer:
                 format=format,
                 occasion=occasion,
             )
-        except TemplateFault as fault:
-            first = fault
+        except Exception as error:  # noqa: BLE001 - no message is lost to its words
+            first = fault_of(error, target.template or rule.template or "title and body")
         given = variables(event, rule, channel, self._base_url, occasion)
         try:
             words = self._from_family(_usual(occasion), format, given)
             return self._message(words, "built-in", format, given, str(first))
-        except TemplateFault:
+        except Exception:  # noqa: BLE001 - the line below says what the first rung met
             # The built-in words are tested for every trigger; an event stranger than those
             # still gets its line.
             return _plain_line(event, rule, given, format, str(first))

@@ -80,7 +80,7 @@ def _others(path: str, text: str, problems: list[Problem]) -> dict[str, str]:
         file = Path(path).parent / name
         if _leads_out(name):
             problems.append(Problem(tree.value(where), f"`{name}` is not beside this file", (_IN,)))
-        elif not _matching(Path(path).parent, escape(name)):
+        elif not _matching(Path(path).parent, escape(name), problems):
             fault = f"there is no file `{name}`; it is looked for beside this one"
             problems.append(Problem(tree.value(where), fault))
         elif (read := _read(file, name, problems)) is not None:
@@ -100,13 +100,13 @@ def _included(path: str, text: str, problems: list[Problem]) -> list[str]:
         if _leads_out(pattern):
             problems.append(Problem(where, f"`{pattern}` is not beside this file", (_IN,)))
             continue
-        names = [name for name in _matching(folder, pattern) if name != path]
+        names = [name for name in _matching(folder, pattern, problems) if name != path]
         names = [name for name in names if not name.endswith(TESTS)]  # they are read as tests
         if not names and any(c in pattern for c in "*?["):
             fault = f"no file is like `{pattern}`; nothing is included"
             problems.append(Problem(where, fault, (), "warning"))
         elif not names:
-            itself = path in _matching(folder, pattern)
+            itself = path in _matching(folder, pattern, problems)
             fault = f"`{pattern}` is this file" if itself else f"there is no file `{pattern}`"
             problems.append(Problem(where, fault))
         found += [name for name in names if name not in found]
@@ -121,7 +121,7 @@ def _leads_out(name: str) -> bool:
     return PurePath(name).is_absolute() or ".." in PurePath(name).parts
 
 
-def _matching(folder: Path, pattern: str) -> list[str]:
+def _matching(folder: Path, pattern: str, problems: list[Problem]) -> list[str]:
     """The files of a folder that are like a pattern, in the order of their names.
 
     What an editor or a system leaves there for itself begins with a dot, and is only meant where
@@ -129,7 +129,10 @@ def _matching(folder: Path, pattern: str) -> list[str]:
     """
     try:
         names = sorted(str(file) for file in folder.glob(pattern) if file.is_file())
-    except (ValueError, OSError, NotImplementedError):
+    except OSError as error:  # what a pattern names must not be dropped for want of a descriptor
+        problems.append(_unlisted(folder, error))
+        return []
+    except (ValueError, NotImplementedError):
         return []  # a pattern that no file can be like
     hidden = PurePath(pattern).name.startswith(".")
     return [name for name in names if hidden or not PurePath(name).name.startswith(".")]
@@ -162,11 +165,15 @@ def _listed(folder: Path, pattern: str, problems: list[Problem]) -> list[Path]:
     try:
         files = sorted(file for file in folder.glob(pattern) if file.is_file())
     except OSError as error:
-        fault = f"the folder cannot be read: {(error.strerror or 'unknown').lower()}"
-        problems.append(Problem(Position(_shown(str(folder)), 1, 1), fault))
+        problems.append(_unlisted(folder, error))
         return []
     ours = [file for file in files if not _is_hidden(file.relative_to(folder))]
     return [file for file in ours if _is_plain(str(file), problems)]
+
+
+def _unlisted(folder: Path, error: OSError) -> Problem:
+    fault = f"the folder cannot be read: {(error.strerror or 'unknown').lower()}"
+    return Problem(Position(_shown(str(folder)), 1, 1), fault)
 
 
 def _is_hidden(path: PurePath) -> bool:

@@ -140,6 +140,33 @@ def test_where_no_file_can_be_opened_it_is_a_problem_and_passes(rules: Path) -> 
     assert problems(rules) == []
 
 
+def test_where_no_folder_can_be_listed_no_include_is_dropped_in_silence(rules: Path) -> None:
+    (rules.parent / "more").mkdir()
+    (rules.parent / "more" / "one.yaml").write_text("rules: []\n")
+    rules.write_text(RULES + "include: [more/*.yaml]\n")
+    whole = read_files(str(rules))
+    assert whole.problems == ()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        try:
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY))
+        except OSError:
+            pass
+        for _ in range(10):  # a descriptor more is free each time
+            read = read_files(str(rules))
+            errors = [one for one in read.problems if one.severity == "error"]
+            assert errors or read == whole
+            os.close(taken.pop())
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert read_files(str(rules)) == whole
+
+
 def test_the_service_goes_on_and_says_what_is_wrong(
     tmp_path: Path, router: Callable[..., Running]
 ) -> None:
