@@ -75,6 +75,7 @@ class Supervisor:
         self._stopping = scheduler.event()
         self._stepped = scheduler.monotonic()
         self._thread: Thread | None = None
+        self._ended = False  # our own thread; it is not started again yet
         self.lost: str | None = None
 
     def keep(self, name: str, run: Callable[[Beat], None], *, silence: float) -> None:
@@ -129,7 +130,7 @@ class Supervisor:
         """Why the process is not alive as it should be, in words; nothing if it is."""
         now = self._scheduler.monotonic()
         reasons = [self.lost] if self.lost else []
-        if self._thread is not None and now - self._stepped > 4 * STOPPED:
+        if now - self._stepped > 4 * STOPPED and not self._stopping.is_set():
             reasons.append("`supervisor` has not moved for a while")
         for entry in list(self._supervised.values()):
             if entry.released:
@@ -142,14 +143,23 @@ class Supervisor:
         return tuple(reasons)
 
     def ensure(self) -> None:
-        """Start the supervisor's own thread if it does not live; the event loop calls this."""
+        """Start the supervisor's own thread if it does not live; the event loop calls this.
+
+        Where the system gives no thread, the next call tries again; `faults` says it meanwhile.
+        """
         if self._stopping.is_set() or (self._thread is not None and self._thread.is_alive()):
             return
-        if self._thread is not None:
+        if self._thread is not None and not self._ended:
+            self._ended = True
             _log.error("thread_ended", thread="supervisor")
-            self._note_restart("supervisor")
+        try:
+            self._thread = self._scheduler.start("supervisor", self._run)
+        except RuntimeError:
+            return
         self._stepped = self._scheduler.monotonic()
-        self._thread = self._scheduler.start("supervisor", self._run)
+        if self._ended:
+            self._ended = False
+            self._note_restart("supervisor")
 
     def stop(self) -> None:
         """Look after nothing any more."""

@@ -161,3 +161,18 @@ def test_the_supervisor_itself_is_started_again_by_the_event_loop() -> None:
     watched.supervisor.ensure()
     assert watched.scheduler.alive("supervisor")
     assert watched.restarted == ["supervisor"]
+
+
+def test_without_a_thread_to_be_had_the_supervisor_is_started_once_there_is_one() -> None:
+    watched = _Watched()
+    watched.supervisor.ensure()
+    watched.scheduler.most = 0
+    watched.scheduler.end("supervisor")
+    watched.supervisor.ensure()
+    watched.scheduler.now += 4 * STOPPED + 1
+    watched.supervisor.ensure()
+    assert watched.supervisor.faults() == ("`supervisor` has not moved for a while",)
+    watched.scheduler.most = 10
+    watched.supervisor.ensure()
+    assert watched.scheduler.alive("supervisor")
+    assert (watched.supervisor.faults(), watched.restarted) == ((), ["supervisor"])

@@ -57,7 +57,6 @@ class Watchdog:
     def _run(self) -> None:
         busy_at = self._scheduler.monotonic()
         while True:
-            self._scheduler.sleep(LOOK)
             now = self._scheduler.monotonic()
             with self._lock:
                 if self._watched:
@@ -68,3 +67,4 @@ class Watchdog:
                 late = [made for made in self._watched if made.deadline < now]
             for made in late:
                 made.cut()
+            self._scheduler.sleep(LOOK)

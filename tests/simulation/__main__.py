@@ -12,7 +12,7 @@ from pathlib import Path
 
 from simulation.run import Run, empty_database, play
 
-SHOWN = 60
+SHOWN = 40
 """Lines of the trace of a red seed that are shown."""
 
 
@@ -56,8 +56,10 @@ def _show(run: Run, lines: int) -> None:
     )
     if not run.findings:
         return
-    for line in run.lines[-lines:]:
-        _say(f"  {line}")
+    for kept in (run.marks, run.lines):
+        for line in kept[max(0, len(kept) - lines) :]:
+            _say(f"  {line}")
+        _say("")
     for finding in run.findings:
         _say(f"  RED {finding.law}: {finding.text}")
     _say(f"  again: PYTHONPATH=tests python -m simulation --seed {run.seed}")

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 STEP = 0.00002
 """Seconds that pass at each point."""
-KEPT = 400
-"""Lines of the trace that are kept to be shown."""
+KEPT = 200
+"""Lines of the trace, and of them lines that are no mere change of threads, that are kept."""
 
 
 class Killed(BaseException):
@@ -58,6 +58,8 @@ class Baton:
         self.now = 1000.0
         self.points = 0
         self.lines: deque[str] = deque(maxlen=KEPT)
+        self.marks: deque[str] = deque(maxlen=10 * KEPT)
+        """What befell processes, what was posted and what arrived."""
         self.over = threading.Event()
         self._restless = restless
         self._digest = hashlib.blake2b(digest_size=12)
@@ -80,7 +82,10 @@ class Baton:
     def tell(self, text: str) -> None:
         """Add a line to the trace."""
         self._digest.update(f"{self.now:.6f} {text}\n".encode())
-        self.lines.append(f"{self.now:11.5f} {text}")
+        line = f"{self.now:11.5f} {text}"
+        self.lines.append(line)
+        if text[0] in "!<>":
+            self.marks.append(line)
 
     def play(self, name: str, run: Callable[[], None], seconds: float) -> None:
         """Run a function, and all threads that it starts, until it returns: within `seconds` of

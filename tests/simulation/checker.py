@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from chaos.checker import Finding
-from chaos.checker import check as check_history
+from chaos.checker import LAWS, Finding
 from chaos.history import Bounds
 from simulation.workload import BURST, RATE
 
 if TYPE_CHECKING:
-    from chaos.history import History
+    from chaos.history import Arrival, History
     from simulation.world import World
 
+OF_OUR_OWN = frozenset({"unmarked", "rate", "neighbour"})
+"""Laws that are asked otherwise here: of SQLite's one lock a frozen process takes the others' share,
+and of rates it is known when clocks were set."""
 BOUNDS = Bounds(
-    silence=1e9,  # of SQLite's one lock a frozen process takes the others' share
     answer=10.0,
     ready_and_silent=75.0,
     due=1500.0,
-    skew=1e9,  # rates are asked below, where it is known when clocks were set
     may_exit=frozenset({0, 70}),
 )
 
 
 def check(history: History, world: World) -> list[Finding]:
     """Every finding of a run."""
-    findings = check_history(history, BOUNDS)
+    laws = {name: holds for name, holds in LAWS.items() if name not in OF_OUR_OWN}
+    findings = [Finding(law, text) for law, holds in laws.items() for text in holds(history, BOUNDS)]
+    findings += [Finding("unmarked", text) for text in unmarked(history)]
     findings += [Finding("thread", text) for text in world.observer.missing]
     beyond = beyond_rate(world.far.requests, world.clock_sets)
     if beyond:
         findings.append(Finding("rate", f"{beyond} messages beyond the rate"))
     return findings
+
+
+def unmarked(history: History) -> list[str]:
+    """Of all that arrived of one delivery, one thing at most is not marked as a possible repeat.
+
+    A rule that reminds says the same more than once: there the id of the message says which it is.
+    """
+    groups: defaultdict[tuple[object, ...], list[Arrival]] = defaultdict(list)
+    for arrival in history.arrivals:
+        groups[(arrival.message_id,)].append(arrival)
+        if arrival.rule != "reviews":
+            for carried in arrival.carries:
+                groups[(arrival.channel, arrival.rule, carried.event)].append(arrival)
+    return sorted(
+        {
+            f"{arrivals[0].message_id} at {arrivals[0].channel}, {len(arrivals)} times"
+            for arrivals in groups.values()
+            if sum(not arrival.repeat for arrival in arrivals) > 1
+        }
+    )
 
 
 def beyond_rate(requests: list[tuple[float, str]], clock_sets: list[float]) -> int:

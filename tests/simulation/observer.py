@@ -6,6 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from chaos.history import DeliveryRow, DueSample, EventRow, Sample
+from router.supervisor import STOPPED
 from simulation.process import EPOCH
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ _DUE = (
 )
 _WAITING = "SELECT count(*) FROM deliveries WHERE state = 'pending'"
 _ROWS = (
-    "SELECT id, event_id, rule, channel, state, coalesce(reason, ''), copy <> 0,"
+    "SELECT id, event_id, rule, channel, state, coalesce(reason, ''),"
+    " copy <> 0 AND fallback_of IS NULL,"
     " CASE WHEN state = 'pending' THEN ? - moment END FROM deliveries ORDER BY id"
 )
 
@@ -89,10 +91,11 @@ class Observer:
                 self._gone.pop(key, None)
                 continue
             since = self._gone.setdefault(key, now)
-            if well and now - since > GONE:
+            bound = GONE if name != "supervisor" else 4 * STOPPED
+            if well and now - since > bound + 1.0:
                 self.missing.append(f"{key[0]}: `{name}` was gone for {now - since:.1f} s")
                 self._gone[key] = now
 
 
-GONE = 5.0
+GONE = 2.0
 """Seconds that a thread may be gone before its process has to say so."""

@@ -37,6 +37,7 @@ class Run(msgspec.Struct, frozen=True):
     """Simulated ones."""
     counts: Counter[str]
     findings: tuple[Finding, ...]
+    marks: tuple[str, ...]
     lines: tuple[str, ...]
 
 
@@ -63,6 +64,7 @@ def play(seed: int, empty: Path) -> Run:
         history.ended - history.began,
         world.counts,
         tuple(check(history, world)),
+        tuple(world.baton.marks),
         tuple(world.baton.lines),
     )
 
