@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from chaos.history import Arrival, History
     from simulation.world import World
 
-OF_OUR_OWN = frozenset({"unmarked", "rate", "neighbour"})
+OF_OUR_OWN = frozenset({"unmarked", "order", "rate", "neighbour"})
 """Laws that are asked otherwise here: of SQLite's one lock a frozen process takes the others' share,
-and of rates it is known when clocks were set."""
+of rates it is known when clocks were set, and one message may be about several cases."""
 BOUNDS = Bounds(
     answer=10.0,
     ready_and_silent=75.0,
@@ -29,6 +29,7 @@ def check(history: History, world: World) -> list[Finding]:
     laws = {name: holds for name, holds in LAWS.items() if name not in OF_OUR_OWN}
     findings = [Finding(law, text) for law, holds in laws.items() for text in holds(history, BOUNDS)]
     findings += [Finding("unmarked", text) for text in unmarked(history)]
+    findings += [Finding("order", text) for text in out_of_order(history, world.clients.cases)]
     findings += [Finding("thread", text) for text in world.observer.missing]
     beyond = beyond_rate(world.far.requests, world.clock_sets)
     if beyond:
@@ -54,6 +55,25 @@ def unmarked(history: History) -> list[str]:
             if sum(not arrival.repeat for arrival in arrivals) > 1
         }
     )
+
+
+def out_of_order(history: History, cases: dict[int, int]) -> list[str]:
+    """Per channel and case (`cases`: that of each number), first arrivals in the order of events."""
+    latest: dict[tuple[str, int], int] = {}
+    seen: set[tuple[str, int]] = set()
+    wrong = []
+    for arrival in history.arrivals:
+        if not history.courses[arrival.channel].ordered:
+            continue
+        for carried in arrival.carries:
+            if (arrival.channel, carried.event) in seen:
+                continue
+            seen.add((arrival.channel, carried.event))
+            place = (arrival.channel, cases[carried.number])
+            if carried.event < latest.get(place, 0):
+                wrong.append(f"event {carried.event} of case {place[1]} at {arrival.channel}")
+            latest[place] = max(carried.event, latest.get(place, 0))
+    return wrong
 
 
 def beyond_rate(requests: list[tuple[float, str]], clock_sets: list[float]) -> int:

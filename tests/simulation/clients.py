@@ -37,6 +37,8 @@ class Clients:
         self._tell = tell
         self.posts: list[Post] = []
         self.expected: dict[int, tuple[Pair, ...]] = {}
+        self.cases: dict[int, int] = {}
+        """The case of each number."""
         self._number = 0
         self.open = 0
 
@@ -53,6 +55,7 @@ class Clients:
             self._number += 1
             number = self._number
             event, self.expected[number] = draw_event(self._chance, number)
+            self.cases[number] = event["case_id"]
             body = json.dumps(event).encode()
             while not self._post(number, event["case_id"], body):
                 self._scheduler.sleep(self._chance.uniform(0.2, 3.0))
