@@ -21,6 +21,7 @@ from router.render import ONCE, Occasion, Renderer
 from router.route import RoutingTable
 from router.rulebook import Files, RuleTest, build, prove, read_files, rebuild
 from router.rules import Rule
+from router.scheduler import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from router.ledger import Ledger
     from router.message import Message
     from router.rules import Ruleset
+    from router.scheduler import Scheduler
     from router.secret import Redactor
     from router.settings import Settings
 
@@ -114,6 +116,7 @@ class Rules:
         read_file: Callable[[str], str],
         ledger: Ledger,
         redactor: Redactor,
+        scheduler: Scheduler = THREADS,
     ) -> None:
         """Read the rules and put them in force; raises NoRules with a report if they are broken.
 
@@ -124,6 +127,7 @@ class Rules:
         self._read_file = read_file
         self._ledger = ledger
         self._redactor = redactor
+        self._scheduler = scheduler
         self._lock = threading.Lock()
         self._older_lock = threading.Lock()  # a load takes long, and senders must not wait for it
         self._seen = ""
@@ -187,7 +191,8 @@ class Rules:
         found = prove(built, formats)
         if found.ruleset is None:
             return Loaded("broken", tuple(found.problems), found.files)
-        faults = [] if self._settings.outbound == "capture" else _live_faults(found.ruleset)
+        live = self._settings.outbound == "live"
+        faults = [*deaf(found.ruleset), *unusable(found.ruleset.channels)] if live else []
         if faults:
             where = Position(self._settings.rules, 1, 1)
             problems = [Problem(where, text) for text in faults]
@@ -248,6 +253,7 @@ class Rules:
             outbound=self._settings.outbound,
             ca_bundle=self._settings.ca_bundle,
             redactor=self._redactor,
+            scheduler=self._scheduler,
         )
         try:
             renderer = Renderer(ruleset.templates, base_url=self._settings.base_url)
@@ -275,11 +281,6 @@ class Rules:
 def _masked(files: Files, ruleset: Ruleset) -> Files:
     rules = {name: ruleset.files.get(name, text) for name, text in files.rules.items()}
     return msgspec.structs.replace(files, rules=rules, problems=())
-
-
-def _live_faults(ruleset: Ruleset) -> list[str]:
-    """What is missing to really receive and send; capture mode does without."""
-    return [*deaf(ruleset), *unusable(ruleset.channels)]
 
 
 def deaf(ruleset: Ruleset) -> list[str]:

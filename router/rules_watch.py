@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from router.log import Repeated
+from router.scheduler import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from router.in_force import Rules
+    from router.scheduler import Scheduler
     from router.supervisor import Beat
 
 PERIOD = 1.0
@@ -20,11 +21,13 @@ PERIOD = 1.0
 class RulesWatch:
     """`run` is kept alive by the supervisor: whatever it meets on disk, it looks again."""
 
-    def __init__(self, rules: Rules, reload: Callable[[], object]) -> None:
+    def __init__(
+        self, rules: Rules, reload: Callable[[], object], scheduler: Scheduler = THREADS
+    ) -> None:
         self._rules = rules
         self._reload = reload
-        self._asked = threading.Event()
-        self._stopping = threading.Event()
+        self._asked = scheduler.event()
+        self._stopping = scheduler.event()
 
     def ask(self) -> None:
         """Read the rules at once, changed or not."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from router.identity import Deed
+    from router.scheduler import Scheduler
     from router.secret import Redactor
     from router.settings import Settings
     from router.supervisor import Beat
@@ -73,6 +74,7 @@ class Service:
         now: Callable[[], float],
         redactor: Redactor,
         role: Role = "all",
+        scheduler: Scheduler = THREADS,
     ) -> None:
         """Open the ledger and put the rules in force.
 
@@ -85,18 +87,18 @@ class Service:
         self.started_at = now()
         self.metrics = Metrics()
         existing = settings.database_expect == "existing"
-        self.ledger = open_ledger(settings.database_url, now, existing=existing)
+        self.ledger = open_ledger(settings.database_url, now, scheduler, existing=existing)
         try:
-            self.rules = Rules(settings, environment, read_file, self.ledger, redactor)
+            self.rules = Rules(settings, environment, read_file, self.ledger, redactor, scheduler)
         except BaseException:
             self.ledger.close()
             raise
         self.redactor = redactor
         self.access = Access(settings, self.ledger.people, now, self.audit)
-        self.worker = Worker(self.ledger, self.rules, self.metrics, now)
-        self.supervisor = Supervisor(THREADS, self._give_up, self._note_restart)
+        self.worker = Worker(self.ledger, self.rules, self.metrics, now, scheduler=scheduler)
+        self.supervisor = Supervisor(scheduler, self._give_up, self._note_restart)
         self.stopping = False
-        self._rules_watch = RulesWatch(self.rules, self._reload)
+        self._rules_watch = RulesWatch(self.rules, self._reload, scheduler)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: Server | None = None
 

@@ -132,7 +132,7 @@ class Supervisor:
         """Why the process is not alive as it should be, in words; nothing if it is."""
         now = self._scheduler.monotonic()
         reasons = [self.lost] if self.lost else []
-        if self._thread is not None and now - self._stepped > OWN_SILENCE:
+        if now - self._stepped > OWN_SILENCE and not self._stopping.is_set():
             reasons.append("`supervisor` has not moved for a while")
         for entry in list(self._supervised.values()):
             if entry.released:
@@ -151,10 +151,11 @@ class Supervisor:
             return
         now = self._scheduler.monotonic()
         gap, self._ensured = now - self._ensured, now
-        if gap > STOPPED:  # the whole process was stopped
+        lives = self._thread is not None and self._thread.is_alive()
+        if lives and gap > STOPPED:  # the whole process was stopped
             self._stepped = min(now, self._stepped + gap)
         try:
-            if self._thread is None or not self._thread.is_alive():
+            if not lives:
                 self._start_own()
             elif now - self._stepped > 2 * OWN_SILENCE:
                 self._stopping.set()  # nobody else has to look any more

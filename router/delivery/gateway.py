@@ -16,11 +16,13 @@ from router.delivery.webhook import TeamsSender, WebhookSender
 from router.delivery.wire import Exchange, Wire
 from router.message import Format, Outcome
 from router.rules import Channel
+from router.scheduler import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from router.message import Delivery, Message
+    from router.scheduler import Scheduler
     from router.secret import Redactor
 
 SEND_DEADLINE = 30.0
@@ -49,13 +51,14 @@ class Gateway:
         ca_bundle: str | None,
         redactor: Redactor,
         deadline: float = SEND_DEADLINE,
+        scheduler: Scheduler = THREADS,
     ) -> None:
         """Make every channel ready; raises ChannelError for the first that cannot be used."""
         self._capture = outbound == "capture"
         self._redactor = redactor
         self._deadline = deadline
         try:
-            self._wire = Wire(capture=self._capture, ca_bundle=ca_bundle)
+            self._wire = Wire(capture=self._capture, ca_bundle=ca_bundle, scheduler=scheduler)
         except OSError as error:
             raise ChannelError(f"ROUTER_CA_BUNDLE cannot be read: {error.strerror}") from None
         try:
@@ -77,7 +80,7 @@ class Gateway:
     def send(self, delivery: Delivery, message: Message) -> Outcome:
         """Send one message and say what it met, within the deadline; in capture mode, keep what
         would have been sent."""
-        began = time.monotonic()
+        began = self._wire.monotonic()
         with self._wire.recording(self._deadline) as recorder:
             try:
                 told = self._senders[delivery.channel].send(delivery, message, recorder)
@@ -85,7 +88,7 @@ class Gateway:
                 if not recorder.exchanges:
                     raise
                 told = Told(delivered=False)  # a plugin that stumbled over the answer
-        elapsed = time.monotonic() - began
+        elapsed = self._wire.monotonic() - began
         text = ""
         for exchange in recorder.exchanges:
             # Before anything is cut from it: half a secret would no longer be known as one.

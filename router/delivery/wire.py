@@ -7,10 +7,7 @@ logs, says how a send ended.
 
 from __future__ import annotations
 
-import contextlib
 import ssl
-import threading
-import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,21 +15,20 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from router.delivery.watchdog import Watchdog
 from router.scheduler import THREADS
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
-    from router.scheduler import Thread
+    from router.scheduler import Scheduler
 
 CONNECT = 10.0
 ANSWER = 64 * 1024
 KEPT = 2048
 POOLED = 256
 PLACES = 256
-STANDS = 5.0
-"""Seconds without a look after which the watchdog stands still, and another one is started."""
 
 
 class Exchange:
@@ -50,7 +46,7 @@ class Exchange:
 
 
 class Recorder:
-    """What one send does on the wire, until its deadline (`time.monotonic` seconds)."""
+    """What one send does on the wire, until its deadline (monotonic seconds)."""
 
     def __init__(self, wire: Wire, deadline: float) -> None:
         self.wire = wire
@@ -62,7 +58,7 @@ class Recorder:
 
     def left(self) -> float:
         """Seconds until the deadline; a little, when it has passed."""
-        return max(0.01, self.deadline - time.monotonic())
+        return max(0.01, self.deadline - self.wire.monotonic())
 
     def cut(self) -> None:
         """End what hangs: called by the watchdog once the deadline has passed."""
@@ -89,8 +85,12 @@ def recorder() -> Recorder:
 class Wire:
     """Pooled connections, one TLS context, and whether anything is really sent."""
 
-    def __init__(self, *, capture: bool, ca_bundle: str | None) -> None:
+    def __init__(
+        self, *, capture: bool, ca_bundle: str | None, scheduler: Scheduler = THREADS
+    ) -> None:
         self.capture = capture
+        self.monotonic = scheduler.monotonic
+        self.watchdog = Watchdog(scheduler)
         self.tls = ssl.create_default_context(cafile=ca_bundle)
         self.unverified = ssl.create_default_context()
         self.unverified.check_hostname = False
@@ -100,7 +100,7 @@ class Wire:
 
     def recording(self, seconds: float) -> Recording:
         """Record what the block sends, for at most so many seconds."""
-        return Recording(Recorder(self, time.monotonic() + seconds))
+        return Recording(Recorder(self, self.monotonic() + seconds))
 
     def close(self) -> None:
         self._places.clear()
@@ -176,49 +176,12 @@ class Recording:
 
     def __enter__(self) -> Recorder:
         self._token = _current.set(self._made)
-        _watchdog.watch(self._made)
+        self._made.wire.watchdog.watch(self._made)
         return self._made
 
     def __exit__(self, *_: object) -> None:
-        _watchdog.leave(self._made)
+        self._made.wire.watchdog.leave(self._made)
         _current.reset(self._token)
-
-
-class _Watchdog:
-    """One thread that cuts off what passes its deadline (a timeout of a socket starts anew with
-    every byte, so a far end that drips would hold a thread for ever)."""
-
-    def __init__(self) -> None:
-        self._watched: set[Recorder] = set()
-        self._lock = threading.Lock()
-        self._thread: Thread | None = None
-        self.looked_at = 0.0
-
-    def watch(self, made: Recorder) -> None:
-        with self._lock:
-            self._watched.add(made)
-            moves = time.monotonic() - self.looked_at < STANDS
-            if self._thread is None or not self._thread.is_alive() or not moves:
-                # No thread to be had: each read has its timeout, and the next send tries again.
-                with contextlib.suppress(RuntimeError):
-                    self._thread = THREADS.start("watchdog", self._run)
-                    self.looked_at = time.monotonic()
-
-    def leave(self, made: Recorder) -> None:
-        with self._lock:
-            self._watched.discard(made)
-
-    def _run(self) -> None:
-        while True:
-            time.sleep(0.1)
-            now = self.looked_at = time.monotonic()
-            with self._lock:
-                late = [made for made in self._watched if made.deadline < now]
-            for made in late:
-                made.cut()
-
-
-_watchdog = _Watchdog()
 
 
 class _Noting:

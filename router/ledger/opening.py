@@ -9,15 +9,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from router.ledger.engine import LedgerError, first_line, open_engine
 from router.ledger.ledger import Ledger
 from router.ledger.migrate import migrate, version
+from router.scheduler import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from router.scheduler import Scheduler
     from router.secret import Secret
 
 
 def open_ledger(
-    url: Secret, now: Callable[[], float], *, make: bool = True, existing: bool = False
+    url: Secret,
+    now: Callable[[], float],
+    scheduler: Scheduler = THREADS,
+    *,
+    make: bool = True,
+    existing: bool = False,
 ) -> Ledger:
     """Open the database and bring its schema up to date; raises LedgerError in words.
 
@@ -45,7 +52,7 @@ def open_ledger(
     except (SQLAlchemyError, OSError) as error:
         engine.close()
         raise LedgerError(f"the database cannot be opened: {first_line(error)}") from None
-    return Ledger(engine, now)
+    return Ledger(engine, now, scheduler)
 
 
 _EXPECTED = (

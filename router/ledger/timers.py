@@ -126,9 +126,8 @@ def expire(
         over = (
             QUEUED,
             deliveries.c.channel == channel,
-            deliveries.c.owner.is_(None),
-            deliveries.c.moment < now - budget,
-            deliveries.c.due_at <= now,
+            *_lapsed(deliveries, now - budget, now),
+            sa.not_(_comes_first(channel, now - budget, now)),
         )
         rows = _fail(connection, engine, over, now)
         if rows:
@@ -145,6 +144,23 @@ def expire(
     promote(connection, engine, freed)
     counts.write(connection, engine, slot)
     return queue(connection, engine, told)
+
+
+def _lapsed(table: sa.FromClause, before: float, now: float) -> tuple[sa.ColumnElement[bool], ...]:
+    return (table.c.owner.is_(None), table.c.moment < before, table.c.due_at <= now)
+
+
+def _comes_first(channel: str, before: float, now: float) -> sa.ColumnElement[bool]:
+    """Whether an earlier one of the case goes on: the fallback is told of that one first."""
+    first = deliveries.alias("first")
+    return sa.exists().where(
+        first.c.state == sa.text("'pending'"),
+        first.c.turn == sa.text(str(NEXT)),
+        first.c.channel == channel,
+        first.c.case_key == deliveries.c.case_key,
+        first.c.id != deliveries.c.id,
+        sa.not_(sa.and_(*_lapsed(first, before, now))),
+    )
 
 
 def _fail(

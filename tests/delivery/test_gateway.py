@@ -20,7 +20,6 @@ from router.delivery.seam import _request
 from router.delivery.service import REFUSED_SCHEMES, schemes
 from router.delivery.slack import split
 from router.delivery.smtp import Controller
-from router.delivery.wire import _watchdog
 from router.event import HIDDEN, Event
 from router.message import Delivery, Message
 from router.rules import Channel
@@ -105,18 +104,21 @@ def test_every_answer_of_a_far_end_has_its_outcome(answer: Answer, kind: str, de
 def test_a_drip_ends_in_time_also_after_the_watchdog_has_ended_or_stands_still(
     fault: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("router.delivery.wire.STANDS", 0.5)
+    monkeypatch.setattr("router.delivery.watchdog.STANDS", 0.5)
     with HttpFarEnd() as far:
-        send(gateway("webhook", {"url": far.url + "/x"}, deadline=0.4))
-        (watchdog,) = [one for one in threading.enumerate() if one.name == "watchdog"]
-        assert strike_thread(watchdog, fault)
+        made = gateway("webhook", {"url": far.url + "/x"}, deadline=0.4)
+        made.send(delivery(), MESSAGE)
+        watchdog = made._wire.watchdog
+        thread = watchdog._thread
+        assert isinstance(thread, threading.Thread)
+        assert strike_thread(thread, fault)
         if fault is ValueError:
-            watchdog.join(20)
+            thread.join(20)
         else:
-            wait_until(lambda: time.monotonic() - _watchdog.looked_at > 0.5)
+            wait_until(lambda: time.monotonic() - watchdog.looked_at > 0.5)
         far.usual = Answer(deed="drip")
         began = time.monotonic()
-        outcome = send(gateway("webhook", {"url": far.url + "/x"}, deadline=0.4))
+        outcome = send(made)
         assert (outcome.kind, "in time" in outcome.detail) == ("ambiguous", True)
         assert time.monotonic() - began < 15
 

@@ -1,0 +1,75 @@
+"""The watchdog: one thread that cuts off what passes its deadline.
+
+A timeout of a socket starts anew with every byte, so a far end that drips would hold a thread for
+ever.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from router.log import get_logger
+
+if TYPE_CHECKING:
+    from router.scheduler import Scheduler, Thread
+
+LOOK = 0.1
+"""Seconds between two looks."""
+STANDS = 5.0
+"""Seconds without a look after which the thread stands still, and another one takes its place."""
+IDLE = 30.0
+"""Seconds without anything to watch after which the thread ends."""
+
+_log = get_logger()
+
+
+class Watched(Protocol):
+    """What has a deadline (monotonic seconds) and can be ended by another thread."""
+
+    deadline: float
+
+    def cut(self) -> None: ...
+
+
+class Watchdog:
+    """Watches what it is given. Its thread begins with the first, and again should it end."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._watched: dict[Watched, None] = {}
+        self._lock = scheduler.lock()
+        self._thread: Thread | None = None
+        self.looked_at = scheduler.monotonic()
+
+    def watch(self, made: Watched) -> None:
+        """Watch it until `leave`. Never raises: without a thread to be had, what is sent has the
+        timeouts of its socket, and the next send asks for one again."""
+        with self._lock:
+            self._watched[made] = None
+            moves = self._scheduler.monotonic() - self.looked_at < STANDS
+            if self._thread is not None and self._thread.is_alive() and moves:
+                return
+            try:
+                self._thread = self._scheduler.start("watchdog", self._run)
+                self.looked_at = self._scheduler.monotonic()
+            except RuntimeError as error:
+                _log.error("no_watchdog", reason=str(error))
+
+    def leave(self, made: Watched) -> None:
+        with self._lock:
+            self._watched.pop(made, None)
+
+    def _run(self) -> None:
+        busy_at = self._scheduler.monotonic()
+        while True:
+            now = self.looked_at = self._scheduler.monotonic()
+            with self._lock:
+                if self._watched:
+                    busy_at = now
+                elif now - busy_at > IDLE:
+                    self._thread = None
+                    return
+                late = [made for made in self._watched if made.deadline < now]
+            for made in late:
+                made.cut()
+            self._scheduler.sleep(LOOK)
