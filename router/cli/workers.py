@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
 import traceback
 from typing import TYPE_CHECKING
@@ -35,7 +36,8 @@ def run_workers(settings: Settings, count: int, run: Callable[[list[socket.socke
     Returns the exit status: 0 when all stopped as asked.
     """
     listening = listen(settings)
-    return _Workers(count, lambda: _fork(run, listening)).run()
+    lifeline = os.pipe()
+    return _Workers(count, lambda: _fork(run, listening, lifeline)).run()
 
 
 class _Workers:
@@ -54,6 +56,8 @@ class _Workers:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGHUP, self._pass_on)
+        for stray in (signal.SIGUSR1, signal.SIGUSR2):  # what is sent by mistake ends nobody
+            signal.signal(stray, signal.SIG_IGN)
         for _ in range(self._count):
             self._start()
         worst = 0
@@ -105,7 +109,11 @@ class _Workers:
             os.kill(child, number)
 
 
-def _fork(run: Callable[[list[socket.socket]], None], listening: socket.socket) -> int:
+def _fork(
+    run: Callable[[list[socket.socket]], None],
+    listening: socket.socket,
+    lifeline: tuple[int, int],
+) -> int:
     child = os.fork()
     if child:
         return child
@@ -116,6 +124,8 @@ def _fork(run: Callable[[list[socket.socket]], None], listening: socket.socket) 
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     code = GAVE_UP
     try:
+        os.close(lifeline[1])
+        threading.Thread(target=_outlive_nobody, args=(lifeline[0],), daemon=True).start()
         run([listening])
         code = 0
     except SystemExit as end:
@@ -124,3 +134,9 @@ def _fork(run: Callable[[list[socket.socket]], None], listening: socket.socket) 
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _outlive_nobody(lifeline: int) -> None:
+    """Stop when the first process is gone, however it ended: nobody would start another one."""
+    os.read(lifeline, 1)  # nobody ever writes: it returns when the last writer has gone
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -184,6 +187,26 @@ def test_a_process_that_is_stopped_while_it_starts_is_no_failure() -> None:
             assert process.wait(20) == 0
             assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
         finally:
+            process.kill()
+
+
+def test_processes_whose_first_one_was_killed_stop_as_well() -> None:
+    """With nobody to start another, and the port in use, the next start would fail."""
+    pids: list[int] = []
+    with subprocess.Popen([sys.executable, "-c", WORKERS], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            pids += [int(process.stdout.readline()) for _ in range(2)]
+            process.send_signal(signal.SIGUSR1)  # sent by mistake
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.5)
+            process.kill()
+            # The pipe ends when the last process that holds it has ended.
+            assert process.communicate(timeout=20)[0] == b""
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             process.kill()
 
 
