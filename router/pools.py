@@ -22,8 +22,10 @@ T = TypeVar("T")
 class Crowded(Exception):
     """Too much waits already; nothing was done. `wait`: seconds after which to try again."""
 
-    def __init__(self, wait: float) -> None:
-        super().__init__("too many ask at once; try again in a moment")
+    def __init__(
+        self, wait: float, text: str = "too many ask just now; try again in a moment"
+    ) -> None:
+        super().__init__(text)
         self.wait = wait
 
 
@@ -78,7 +80,7 @@ LOGINS = Pool("logins", threads=1, waiting=8, wait=2.0, patience=10.0)
 """Passwords of people who log in: scripts that send wrong ones do not stand before them."""
 FORMS = Pool("forms", threads=1, waiting=16, wait=2.0, patience=5.0)
 """Forms that are large: to take their quoting away needs up to a third of a second."""
-READINESS = Pool("readiness", threads=2, waiting=8, wait=1.0)
-"""Whether the database can be written: asked by probes."""
+READINESS = Pool("readiness", threads=1, waiting=1, wait=1.0)
+"""Whether the database can be written: one check at a time, for all who ask."""
 SERVICE = Pool("service", threads=2, waiting=16, wait=5.0)
 """What the service itself does now and then: to read rules, to close."""

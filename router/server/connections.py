@@ -25,7 +25,7 @@ class Limits(NamedTuple):
     head: int = 32 * 1024
     fields: int = 100
     pipelined: int = 64
-    framing: int = 32 * 1024
+    framing: int = 8 * 1024
     """Bytes of a body's chunks and trailers, beside as many as the body itself has."""
     lingering: int = 8 * 1024**2
     unfinished: int = 16 * 1024**2

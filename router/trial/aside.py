@@ -30,6 +30,7 @@ MAX_OF_ONE = 6
 """Questions of one viewer that wait, over all their pages."""
 RETRY_AFTER = 10.0
 """Seconds after which those who got no turn are told to try again."""
+CROWDED = f"others are trying rules just now; try again in {RETRY_AFTER:.0f} seconds"
 MAX_ANSWER = 32 * 1024**2
 READY = b"ready\n"
 """What the process says once it can be asked."""
@@ -73,7 +74,7 @@ class Aside:
         """
         mine_waiting = self._viewers.get(viewer, 0)
         if sum(self._viewers.values()) >= MAX_WAITING or mine_waiting >= MAX_OF_ONE:
-            raise Crowded(RETRY_AFTER)
+            raise Crowded(RETRY_AFTER, CROWDED)
         mine = self._latest[who] = object()
         self._viewers[viewer] = mine_waiting + 1
         self._hasten(viewer)
@@ -83,7 +84,7 @@ class Aside:
                     return None
                 return await self._answer(msgspec.json.encode(question) + b"\n", viewer)
         except TimeoutError:
-            raise Crowded(RETRY_AFTER) from None
+            raise Crowded(RETRY_AFTER, CROWDED) from None
         finally:
             self._viewers[viewer] -= 1
             if not self._viewers[viewer]:
@@ -138,11 +139,11 @@ class Aside:
                 finally:
                     self._asking = None
         except TimeoutError:
-            whole = (bound.when() or began) - began >= self._seconds
-            told = f"{self._seconds:g} seconds" if whole else f"{self._shared:g} seconds, and others wait"
-            raise TooMuch(
-                f"it takes longer than {told}; try less, or use `router check`"
-            ) from None
+            told = f"{self._seconds:g} seconds"
+            if (bound.when() or began) < began + self._seconds:
+                told = f"{self._shared:g} seconds, and others wait"
+            advice = "try less, or use `router check`"
+            raise TooMuch(f"it takes longer than {told}; {advice}") from None
         return answer if answer.endswith(b"\n") else b""
 
     async def _start(self) -> Process:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.datastructures import State
 
+from router.pools import Crowded
 from router.trial import Aside, Backtests
 from router.web.answers import HANDLERS as ANSWERS
+from router.web.answers import refuse_crowded
 from router.web.api import HANDLERS as API
 from router.web.channels import HANDLERS as CHANNELS
 from router.web.guard import admit, guarded
@@ -24,6 +26,7 @@ from router.web.rules import HANDLERS as RULES
 from router.web.status import HANDLERS as STATUS
 from router.web.timers import HANDLERS as TIMERS
 from router.web.trail import HANDLERS as TRAIL
+from router.web.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from litestar.handlers import HTTPRouteHandler
@@ -63,11 +66,17 @@ def create_app(service: Service) -> ASGIApp:
     )
 
     shielded = guarded(service, pages)
+    turnstile = Turnstile(lambda: service.accepting > 0)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith(PREFIX):
             await receive_event(service, scope, receive, send)
-        else:
-            await shielded(scope, receive, send)
+            return
+        try:
+            await turnstile.pass_through()
+        except Crowded as crowded:
+            await refuse_crowded(crowded, send)
+            return
+        await shielded(scope, receive, send)
 
     return app
