@@ -29,6 +29,8 @@ from router.web.trail import HANDLERS as TRAIL
 from router.web.turnstile import Turnstile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from litestar.handlers import HTTPRouteHandler
     from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -77,6 +79,13 @@ def create_app(service: Service) -> ASGIApp:
         except Crowded as crowded:
             await refuse_crowded(crowded, send)
             return
-        await shielded(scope, receive, send)
+        if not _has_left(scope):
+            await shielded(scope, receive, send)
 
     return app
+
+
+def _has_left(scope: Scope) -> bool:
+    """Whether who asked has gone meanwhile; the server knows."""
+    has_left: Callable[[], bool] | None = scope.get("router.has_left")  # type: ignore[assignment]
+    return has_left is not None and has_left()

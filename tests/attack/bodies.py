@@ -64,7 +64,7 @@ def left_halfway(target: Target, seconds: float) -> Counter[str]:
             client.sendall(head + b"x" * next(begins))
         return "left"
 
-    return repeat(once, seconds, 2)
+    return repeat(once, seconds, 2, target.pace / 2)
 
 
 def never_continued(target: Target, seconds: float) -> Counter[str]:

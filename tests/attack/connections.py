@@ -38,7 +38,7 @@ def connect_and_leave(target: Target, seconds: float) -> Counter[str]:
             client.sendall(GET[:20])
         return "left"
 
-    return repeat(once, seconds, 2)
+    return repeat(once, seconds, 2, target.pace / 2)
 
 
 def ask_and_leave(target: Target, seconds: float) -> Counter[str]:
@@ -49,7 +49,7 @@ def ask_and_leave(target: Target, seconds: float) -> Counter[str]:
             client.sendall(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
         return "left"
 
-    return repeat(once, seconds, 2)
+    return repeat(once, seconds, 2, target.pace / 2)
 
 
 def unread_pipelines(target: Target, seconds: float) -> Counter[str]:

@@ -15,7 +15,9 @@ import pytest
 
 from far_end import wait_until
 from router.access import hash_password
+from router.ledger import LedgerUnavailable
 from router.pools import Crowded, Pool
+from router.readiness import WriteCheck
 from running import Running
 
 if TYPE_CHECKING:
@@ -157,6 +159,45 @@ def test_a_proven_script_goes_on_after_a_flood_from_its_own_place(running: Runni
         running.get("/api/rules", authorization=f"Bearer wrong-{attempt}")
     assert running.get("/api/rules", **good)[0] == 200
     assert running.get("/api/rules", authorization="Bearer wrong")[0] == 429
+
+
+def test_a_flood_of_questions_whether_it_is_ready_makes_it_neither_unready_nor_write(
+    running: Running,
+) -> None:
+    """A balancer must not hear 503 because strangers ask too."""
+
+    def ask(_: int) -> set[int]:
+        return {running.get("/readyz")[0] for _ in range(10)}
+
+    with ThreadPoolExecutor(40) as pool:
+        assert set().union(*pool.map(ask, range(40))) == {200}
+
+
+def test_a_database_is_asked_once_for_all_who_want_to_know() -> None:
+    release = threading.Event()
+    asked: list[bool] = []
+
+    def check() -> None:
+        asked.append(release.wait(20))
+        if len(asked) == 2:
+            raise LedgerUnavailable("the disk is full")
+
+    async def story() -> list[str | None]:
+        writing = WriteCheck(check)
+        tasks = [asyncio.create_task(writing.fault()) for _ in range(50)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()  # who goes away does not end it for the others
+        await asyncio.sleep(0)
+        release.set()
+        answers = await asyncio.gather(*tasks[1:], writing.fault())
+        assert len(asked) == 1
+        while len(asked) < 2:
+            answers.append(await writing.fault())
+        return answers
+
+    answers = asyncio.run(story())
+    assert answers[-1] == "the disk is full"
+    assert set(answers[:-1]) == {None}
 
 
 def test_a_pool_says_at_once_that_it_is_crowded() -> None:
