@@ -24,7 +24,8 @@ class Limits(NamedTuple):
     request_line: int = 8 * 1024
     head: int = 32 * 1024
     fields: int = 100
-    pipelined: int = 64
+    pipelined: int = 16
+    """Requests of one connection that wait for the one before: each costs the loop a step."""
     framing: int = 8 * 1024
     """Bytes of a body's chunks and trailers, beside as many as the body itself has."""
     lingering: int = 8 * 1024**2
