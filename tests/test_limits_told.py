@@ -11,7 +11,7 @@ from router.ledger import pools as databases
 from router.match import pattern
 from router.render import limits as templates
 from router.rulebook import tree
-from router.server import LIMITS, connections
+from router.server import LIMITS, connections, slices
 from router.trial import __main__ as trial
 from router.trial import aside, backtests, confine, rerun
 from router.web import app, forms, secrets, tryout, turnstile
@@ -75,6 +75,11 @@ ROWS = (
         "requests that are not whole, all together",
         size(LIMITS.unfinished),
         "the one held longest makes room: 503",
+    ),
+    (
+        "what was read and is not parsed yet, all together",
+        size(slices.MAX_BACKLOG),
+        "parsed at once",
     ),
     ("requests that are being answered, all together", size(LIMITS.answering), "503"),
     (

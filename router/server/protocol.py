@@ -45,7 +45,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._body = self._thrown_away = 0
         self._in_head = self._complete = self._upgrading = self._broken = self._left = False
         lingering = LingeringTransport(transport, self)
-        self._slices = Slices(self.loop, lingering, self._parse)
+        self._slices = Slices(self.all_connections.backlog, self.loop, lingering, self._parse)
         super().connection_made(lingering)  # type: ignore[arg-type]
         if not self.all_connections.add(self):
             self._answer(503, "too many connections; come again later")

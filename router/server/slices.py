@@ -18,15 +18,28 @@ SLICE = 16 * 1024
 """Bytes that are parsed in one round, and between two looks at the bounds."""
 
 
+MAX_BACKLOG = 4 * 1024**2
+"""Bytes of all connections that may wait to be parsed; beyond, each parses all it has read."""
+
+
+class Backlog:
+    """Bytes of all connections of a server that were read and are not parsed yet."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+
 class Slices:
     """Hands what one connection reads to its parser; nothing more is read meanwhile."""
 
     def __init__(
         self,
+        backlog: Backlog,
         loop: asyncio.AbstractEventLoop,
         transport: LingeringTransport,
         parse: Callable[[bytes], None],
     ) -> None:
+        self._backlog = backlog
         self._loop = loop
         self._transport = transport
         self._parse = parse
@@ -35,20 +48,25 @@ class Slices:
     def take(self, data: bytes) -> None:
         """Parse what was read, the first slice of it at once."""
         waiting = bool(self._rest)
-        self._rest += data
+        self._keep(self._rest + data)
         if not waiting:
             self._next()
 
     def drop(self) -> None:
         """Parse no more: the connection is gone."""
-        self._rest = b""
+        self._keep(b"")
 
     def _next(self) -> None:
-        data, self._rest = self._rest[:SLICE], self._rest[SLICE:]
-        if data:
+        while self._rest:
+            data = self._rest[:SLICE]
+            self._keep(self._rest[SLICE:])
             self._parse(data)
-        if self._rest:
-            self._transport.hold_reading()
-            self._loop.call_soon(self._next)
-        else:
-            self._transport.release_reading()
+            if self._rest and self._backlog.size <= MAX_BACKLOG:
+                self._transport.hold_reading()
+                self._loop.call_soon(self._next)
+                return
+        self._transport.release_reading()
+
+    def _keep(self, rest: bytes) -> None:
+        self._backlog.size += len(rest) - len(self._rest)
+        self._rest = rest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from litestar import Litestar
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from router.service import Service
 
 BODY = 1024 * 1024
+PROBES = frozenset({"/livez", "/readyz"})
 ROUTES: list[HTTPRouteHandler] = [
     *(livez, readyz, metrics),
     *API,
@@ -68,14 +70,16 @@ def create_app(service: Service) -> ASGIApp:
     )
 
     shielded = guarded(service, pages)
-    turnstile = Turnstile(lambda: service.accepting > 0)
+    pages_turn = Turnstile(lambda: service.accepting > 0)
+    # Probes are never told that too many ask: else a flood of pages would end the process.
+    probes_turn = Turnstile(lambda: service.accepting > 0, most=sys.maxsize)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith(PREFIX):
             await receive_event(service, scope, receive, send)
             return
         try:
-            await turnstile.pass_through()
+            await (probes_turn if scope["path"] in PROBES else pages_turn).pass_through()
         except Crowded as crowded:
             await refuse_crowded(crowded, send)
             return

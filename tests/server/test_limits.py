@@ -16,7 +16,7 @@ from far_end import wait_until
 from router.server import LIMITS, Server
 from router.server.connections import Connections
 from router.server.server import ACCEPTED_AT_ONCE
-from router.server.slices import SLICE, Slices
+from router.server.slices import MAX_BACKLOG, SLICE, Backlog, Slices
 from serving import Serving, statuses
 
 if TYPE_CHECKING:
@@ -212,11 +212,24 @@ def test_the_end_of_one_body_counts_nothing_for_the_next(server: Serving) -> Non
 
 def test_a_large_read_keeps_the_loop_for_a_slice_at_most() -> None:
     """Between two slices others have their turn, and what comes meanwhile is read in order."""
+    backlog = Backlog()
+    assert _order_of_slices(backlog) == ["a", "waits", "another", "b", "waits", "c", "reads"]
+    assert backlog.size == 0
 
+
+def test_where_much_waits_to_be_parsed_no_more_is_put_off() -> None:
+    backlog = Backlog()
+    backlog.size = MAX_BACKLOG
+    assert _order_of_slices(backlog) == ["a", "b", "reads", "c", "reads", "another"]
+    assert backlog.size == MAX_BACKLOG
+
+
+def _order_of_slices(backlog: Backlog) -> list[str]:
     async def story() -> list[str]:
         order: list[str] = []
         loop = asyncio.get_running_loop()
-        slices = Slices(loop, _Reading(order), lambda data: order.append(data[:1].decode()))  # type: ignore[arg-type]
+        reading: Any = _Reading(order)
+        slices = Slices(backlog, loop, reading, lambda data: order.append(data[:1].decode()))
         loop.call_soon(order.append, "another")
         slices.take(b"a" * SLICE + b"b" * SLICE)
         slices.take(b"c")
@@ -224,7 +237,7 @@ def test_a_large_read_keeps_the_loop_for_a_slice_at_most() -> None:
             await asyncio.sleep(0)
         return order
 
-    assert asyncio.run(story()) == ["a", "waits", "another", "b", "waits", "c", "reads"]
+    return asyncio.run(story())
 
 
 class _Reading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 import urllib.error
@@ -171,6 +172,21 @@ def test_a_flood_of_questions_whether_it_is_ready_makes_it_neither_unready_nor_w
 
     with ThreadPoolExecutor(40) as pool:
         assert set().union(*pool.map(ask, range(40))) == {200}
+
+
+def test_a_flood_of_pages_leaves_probes_alone(running: Running) -> None:
+    """More want pages at once than may wait for them: these are told, and probes are not."""
+    clients = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(1_500)]
+    try:
+        for client in clients:
+            client.sendall(b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 3)
+        health = [running.get(path)[0] for path in ("/livez", "/readyz") * 5]
+        statuses = {client.recv(65536)[9:12] for client in clients}
+    finally:
+        for client in clients:
+            client.close()
+    assert set(health) == {200}
+    assert statuses == {b"200", b"503"}
 
 
 def test_a_database_is_asked_once_for_all_who_want_to_know() -> None:
