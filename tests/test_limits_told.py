@@ -76,11 +76,7 @@ ROWS = (
         size(LIMITS.unfinished),
         "the one held longest makes room: 503",
     ),
-    (
-        "what was read and is not parsed yet, all together",
-        size(slices.MAX_BACKLOG),
-        "parsed at once",
-    ),
+    ("read at once, of all who send more", size(slices.SLICE), "the next one's turn"),
     ("requests that are being answered, all together", size(LIMITS.answering), "503"),
     (
         "connections",

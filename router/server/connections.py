@@ -6,7 +6,7 @@ import resource
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from router.server.budget import Budget
-from router.server.slices import Backlog
+from router.server.slices import Readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ class Connections:
         self.limits = limits
         self.refused = refused
         self.budget = Budget(limits.unfinished, limits.answering, refused)
-        self.backlog = Backlog()
+        self.readers = Readers()
         self._all: set[Connection] = set()
         self._waiting: dict[Connection, None] = {}  # the longest waiting first
 

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from router.server.framing import Refused, check_framing, head_without_upgrade
-from router.server.slices import SLICE, Slices
+from router.server.slices import SLICE, SlicedReading
 from router.server.transport import LingeringTransport
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._body = self._thrown_away = 0
         self._in_head = self._complete = self._upgrading = self._broken = self._left = False
         lingering = LingeringTransport(transport, self)
-        self._slices = Slices(self.all_connections.backlog, self.loop, lingering, self._parse)
+        readers = self.all_connections.readers
+        transport.set_protocol(SlicedReading(readers, self, lingering, self.loop))
         super().connection_made(lingering)  # type: ignore[arg-type]
         if not self.all_connections.add(self):
             self._answer(503, "too many connections; come again later")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._left = True
-        self._slices.drop()
         self.all_connections.remove(self)
         super().connection_lost(exc)
 
@@ -62,8 +62,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # --- what comes ---
 
-    def data_received(self, data: bytes) -> None:
-        self._slices.take(data)
+    def parse(self, data: bytes) -> bool:
+        """Read a slice of what comes; answers whether what follows is read too, or thrown away."""
+        self._parse(data)
+        return not self._broken and self.phase != "linger"
 
     def _parse(self, data: bytes) -> None:
         if self._broken or self.phase == "linger":

@@ -16,7 +16,7 @@ from far_end import wait_until
 from router.server import LIMITS, Server
 from router.server.connections import Connections
 from router.server.server import ACCEPTED_AT_ONCE
-from router.server.slices import MAX_BACKLOG, SLICE, Backlog, Slices
+from router.server.slices import SLICE, Readers
 from serving import Serving, statuses
 
 if TYPE_CHECKING:
@@ -210,42 +210,44 @@ def test_the_end_of_one_body_counts_nothing_for_the_next(server: Serving) -> Non
     assert statuses(server.exchange([stream], 2)) == [200, 200]
 
 
-def test_a_large_read_keeps_the_loop_for_a_slice_at_most() -> None:
-    """Between two slices others have their turn, and what comes meanwhile is read in order."""
-    backlog = Backlog()
-    assert _order_of_slices(backlog) == ["a", "waits", "another", "b", "waits", "c", "reads"]
-    assert backlog.size == 0
-
-
-def test_where_much_waits_to_be_parsed_no_more_is_put_off() -> None:
-    backlog = Backlog()
-    backlog.size = MAX_BACKLOG
-    assert _order_of_slices(backlog) == ["a", "b", "reads", "c", "reads", "another"]
-    assert backlog.size == MAX_BACKLOG
-
-
-def _order_of_slices(backlog: Backlog) -> list[str]:
+def test_of_those_who_send_much_one_is_read_in_each_round() -> None:
     async def story() -> list[str]:
         order: list[str] = []
-        loop = asyncio.get_running_loop()
-        reading: Any = _Reading(order)
-        slices = Slices(backlog, loop, reading, lambda data: order.append(data[:1].decode()))
-        loop.call_soon(order.append, "another")
-        slices.take(b"a" * SLICE + b"b" * SLICE)
-        slices.take(b"c")
-        for _ in range(10):
+        readers, loop = Readers(), asyncio.get_running_loop()
+        for name in "abc":
+            reading: Any = _Reading(name, order)
+            readers.wait(reading, loop)
+        for _ in range(5):
+            order.append("others")
             await asyncio.sleep(0)
         return order
 
-    return asyncio.run(story())
+    order = asyncio.run(story())
+    assert order[:4] == ["a waits", "b waits", "c waits", "others"]
+    assert order[4:] == ["a reads", "others", "b reads", "others", "c reads", "others", "others"]
 
 
 class _Reading:
     """A transport whose reading is held and released."""
 
-    def __init__(self, order: list[str]) -> None:
-        self.hold_reading = lambda: order.append("waits")
-        self.release_reading = lambda: order.append("reads")
+    def __init__(self, name: str, order: list[str]) -> None:
+        self.hold_reading = lambda: order.append(f"{name} waits")
+        self.release_reading = lambda: order.append(f"{name} reads")
+
+
+def test_many_who_send_much_keep_no_small_request_waiting(server: Serving) -> None:
+    """300 who send as fast as they are read, in chunks of a few bytes."""
+    much = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    much += b"a\r\n0123456789\r\n" * 16_000
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.connect()) for _ in range(300)]
+        for client in clients:
+            client.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                client.send(much)
+        began = time.monotonic()
+        assert statuses(server.exchange([GET])) == [200]
+        assert time.monotonic() - began < 2.0
 
 
 def test_a_burst_of_connections_is_taken_in_few_rounds() -> None:

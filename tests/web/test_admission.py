@@ -216,6 +216,17 @@ def test_a_database_is_asked_once_for_all_who_want_to_know() -> None:
     assert set(answers[:-1]) == {None}
 
 
+@pytest.mark.parametrize("path", ["/", "/hooks/atfinity"])
+@pytest.mark.parametrize("proof", ["\xff\xfe===", "=", "w6k=", "YTpi\xa0", "a" * 9_000])
+def test_a_password_that_is_none_is_refused_like_a_wrong_one(
+    running: Running, path: str, proof: str
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n"
+    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as client:
+        client.sendall(f"{head}Authorization: Basic {proof}\r\n\r\n".encode("latin-1"))
+        assert client.recv(65536)[9:12] in (b"401", b"404", b"405", b"429")
+
+
 def test_a_pool_says_at_once_that_it_is_crowded() -> None:
     release = threading.Event()
 
