@@ -27,8 +27,10 @@ _Call = tuple["Future[Any]", Callable[[], Any]]
 class Crowded(Exception):
     """Too much waits already; nothing was done. `wait`: seconds after which to try again."""
 
-    def __init__(self, wait: float) -> None:
-        super().__init__("too many ask at once; try again in a moment")
+    def __init__(
+        self, wait: float, text: str = "too many ask just now; try again in a moment"
+    ) -> None:
+        super().__init__(text)
         self.wait = wait
 
 
@@ -111,8 +113,8 @@ LOGINS = Pool("logins", threads=1, waiting=8, wait=2.0, patience=10.0)
 """Passwords of people who log in: scripts that send wrong ones do not stand before them."""
 FORMS = Pool("forms", threads=1, waiting=16, wait=2.0, patience=5.0)
 """Forms that are large: to take their quoting away needs up to a third of a second."""
-READINESS = Pool("readiness", threads=2, waiting=8, wait=1.0, patience=5.0)
-"""Whether the database can be written: asked by probes."""
+READINESS = Pool("readiness", threads=1, waiting=1, wait=1.0, patience=5.0)
+"""Whether the database can be written: one check at a time, for all who ask."""
 BACKTESTS = Pool("backtests", threads=1, waiting=16, wait=2.0, patience=60.0)
 """What backtests write down of how far they are: no crowd of viewers breaks one off."""
 RELOADS = Pool("reloads", threads=1, waiting=8, wait=5.0, patience=60.0)

@@ -24,7 +24,8 @@ from router.in_force import Loaded, Rules
 from router.ledger import LedgerUnavailable, Process, open_ledger
 from router.log import get_logger
 from router.metrics import Metrics
-from router.pools import CLOSING, READINESS, RELOADS, Crowded
+from router.pools import CLOSING, RELOADS
+from router.readiness import Readiness, WriteCheck
 from router.rules_watch import RulesWatch
 from router.scheduler import THREADS
 from router.server import Server
@@ -55,12 +56,6 @@ LAST = 10.0
 """Seconds, beside the time to drain, after which a process that gave up ends whatever it is at."""
 
 _log = get_logger()
-
-
-class Readiness(msgspec.Struct, frozen=True):
-    """Whether the process may be sent work: `reasons` why not, none if it may."""
-
-    reasons: tuple[str, ...]
 
 
 class Service:
@@ -97,7 +92,10 @@ class Service:
         self.access = Access(settings, self.ledger.people, now, self.audit)
         self.worker = Worker(self.ledger, self.rules, self.metrics, now, scheduler=scheduler)
         self.supervisor = Supervisor(scheduler, self._give_up, self._note_restart)
+        self._write_check = WriteCheck(self.ledger.check_writable)
         self.stopping = False
+        self.accepting = 0
+        """Events that are being written down just now."""
         self._rules_watch = RulesWatch(self.rules, self._reload, scheduler)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: Server | None = None
@@ -106,9 +104,13 @@ class Service:
         """Accept a posted body of a source; raises LedgerUnavailable if it is not on disk."""
         table = self.rules.current.table
         now = self.now()
-        receipt = await accept(
-            body, source, table=table, ledger=self.ledger, metrics=self.metrics, now=now
-        )
+        self.accepting += 1
+        try:
+            receipt = await accept(
+                body, source, table=table, ledger=self.ledger, metrics=self.metrics, now=now
+            )
+        finally:
+            self.accepting -= 1
         self.worker.heard(source, now)
         return receipt
 
@@ -144,12 +146,8 @@ class Service:
             reasons.append("it is stopping")
         if self.role != "receive":
             reasons.extend(self.worker.clock.silent)
-        try:
-            await asyncio.wait_for(READINESS.run(self.ledger.check_writable), 5.0)
-        except LedgerUnavailable as error:
-            reasons.append(f"it cannot write: {error}")
-        except (TimeoutError, Crowded):
-            reasons.append("it cannot write: the database does not answer")
+        if fault := await self._write_check.fault():
+            reasons.append(f"it cannot write: {fault}")
         return Readiness(tuple(reasons))
 
     def start(self) -> None:

@@ -21,7 +21,7 @@ STAIRCASE = (
     *("tries", "access", "in_force", "accept", "lane", "observe", "watch", "attempt", "chores"),
     *("senders", "sending", "clock", "worker", "rules_watch"),
     *("coverage", "graph", "view", "holds", "retold", "preview", "trial"),
-    *("server", "mute", "send_test", "doctor", "service"),
+    *("server", "mute", "send_test", "doctor", "readiness", "service"),
     "starter",
     *("web", "cli", "demo", "__main__"),
 )

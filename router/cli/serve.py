@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -81,8 +82,13 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
         fail(redactor.scrub(str(error)))
     log.on_drop = service.metrics.log_lines_dropped.inc
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    app = create_app(service)
+    # What is there now stays: looked through for garbage again and again, it stops all threads for
+    # 100 ms at every six thousandth event (with this for 12).
+    gc.collect()
+    gc.freeze()
     try:
-        status = runner.run(service.serve(create_app(service), sockets))
+        status = runner.run(service.serve(app, sockets))
     except (LedgerError, LedgerUnavailable) as error:
         log.flush()
         fail(redactor.scrub(f"the database cannot be used: {error}"))

@@ -6,6 +6,7 @@ import resource
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from router.server.budget import Budget
+from router.server.slices import Readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +25,9 @@ class Limits(NamedTuple):
     request_line: int = 8 * 1024
     head: int = 32 * 1024
     fields: int = 100
-    pipelined: int = 64
-    framing: int = 32 * 1024
+    pipelined: int = 16
+    """Requests of one connection that wait for the one before: each costs the loop a step."""
+    framing: int = 8 * 1024
     """Bytes of a body's chunks and trailers, beside as many as the body itself has."""
     lingering: int = 8 * 1024**2
     unfinished: int = 16 * 1024**2
@@ -73,6 +75,7 @@ class Connections:
         self.limits = limits
         self.refused = refused
         self.budget = Budget(limits.unfinished, limits.answering, refused)
+        self.readers = Readers()
         self._all: set[Connection] = set()
         self._waiting: dict[Connection, None] = {}  # the longest waiting first
 

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from router.server.framing import Refused, check_framing, head_without_upgrade
+from router.server.slices import SLICE, SlicedReading
 from router.server.transport import LingeringTransport
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from router.server.connections import Connections, Phase, Reason
 
 
-SLICE = 16 * 1024
-"""Bytes that are parsed between two looks at the bounds."""
 FIELD = 160
 """Bytes of memory that a header takes beside its text."""
 
@@ -44,23 +43,29 @@ class BoundedProtocol(HttpToolsProtocol):
         self.blocked_since: float | None = None
         self._head = self._fields = self._weighed = self._size = 0
         self._body = self._thrown_away = 0
-        self._in_head = self._complete = self._upgrading = self._broken = False
-        super().connection_made(LingeringTransport(transport, self))  # type: ignore[arg-type]
+        self._in_head = self._complete = self._upgrading = self._broken = self._left = False
+        lingering = LingeringTransport(transport, self)
+        readers = self.all_connections.readers
+        transport.set_protocol(SlicedReading(readers, self, lingering, self.loop))
+        super().connection_made(lingering)  # type: ignore[arg-type]
         if not self.all_connections.add(self):
             self._answer(503, "too many connections; come again later")
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._left = True
         self.all_connections.remove(self)
         super().connection_lost(exc)
 
+    def has_left(self) -> bool:
+        """Whether who asked has gone, so that what has not begun need not."""
+        return self._left
+
     # --- what comes ---
 
-    def data_received(self, data: bytes) -> None:
-        if len(data) <= SLICE:
-            self._parse(data)
-            return
-        for start in range(0, len(data), SLICE):
-            self._parse(data[start : start + SLICE])
+    def parse(self, data: bytes) -> bool:
+        """Read a slice of what comes; answers whether what follows is read too, or thrown away."""
+        self._parse(data)
+        return not self._broken and self.phase != "linger"
 
     def _parse(self, data: bytes) -> None:
         if self._broken or self.phase == "linger":
@@ -106,7 +111,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _bound_framing(self, size: int) -> None:
         """Bound what of a body is none: chunks of a byte, their extensions, trailers."""
         self.received += size
-        if self.received - self._body > self.all_connections.limits.framing + self._body:
+        # What was sent together with its head, or with another request, is not its own.
+        slack = self.all_connections.limits.framing + SLICE
+        if self.received - self._body > slack + self._body:
             raise Refused(400, "the chunks are larger than what is in them", "malformed")
 
     def on_message_begin(self) -> None:
@@ -116,6 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._upgrading = self._complete = False
         self._in_head = True
         super().on_message_begin()
+        self.scope["router.has_left"] = self.has_left  # type: ignore[typeddict-unknown-key]
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SWEEP = 1.0
 """Seconds between two looks at connections that are silent."""
 
+ACCEPTED_AT_ONCE = 8
+"""Connections that are taken in one round of the event loop."""
+
 
 class Server:
     """One HTTP server. Signals are left to who runs it."""
@@ -60,9 +63,12 @@ class Server:
 
     async def serve(self, sockets: Sequence[socket.socket]) -> None:
         """Serve on these sockets until `stop`."""
+        # uvloop takes one connection from a socket in each round, so that a burst would wait for
+        # as many rounds as it has connections. Each copy of the socket takes one more.
+        copies = [each.dup() for each in sockets for _ in range(ACCEPTED_AT_ONCE - 1)]
         sweeping = asyncio.get_running_loop().create_task(self._sweep())
         try:
-            await self._uvicorn.serve(sockets=list(sockets))
+            await self._uvicorn.serve(sockets=[*sockets, *copies])
         finally:
             sweeping.cancel()
 

@@ -19,12 +19,13 @@ class _Owner(Protocol):
 class LingeringTransport:
     """What the protocol and its answers use of an asyncio transport."""
 
-    __slots__ = ("_closing", "_inner", "_owner")
+    __slots__ = ("_closing", "_held", "_inner", "_owner", "_paused")
 
     def __init__(self, inner: asyncio.Transport, owner: _Owner) -> None:
         self._inner = inner
         self._owner = owner
         self._closing = False
+        self._paused = self._held = False
 
     def write(self, data: bytes) -> None:
         if not self._closing:
@@ -52,10 +53,28 @@ class LingeringTransport:
             self._inner.close()
 
     def pause_reading(self) -> None:
-        self._inner.pause_reading()
+        """Read nothing until `resume_reading`: the application is behind."""
+        self._wait(paused=True, held=self._held)
 
     def resume_reading(self) -> None:
-        self._inner.resume_reading()
+        self._wait(paused=False, held=self._held)
+
+    def hold_reading(self) -> None:
+        """Read nothing until `release_reading`: what was read is still being parsed."""
+        self._wait(paused=self._paused, held=True)
+
+    def release_reading(self) -> None:
+        self._wait(paused=self._paused, held=False)
+
+    def _wait(self, *, paused: bool, held: bool) -> None:
+        waited, waits = self._paused or self._held, paused or held
+        self._paused, self._held = paused, held
+        if waits == waited or self._inner.is_closing():
+            return
+        if waits:
+            self._inner.pause_reading()
+        else:
+            self._inner.resume_reading()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self._inner.get_extra_info(name, default)

@@ -8,25 +8,32 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Hashable
+from typing import NamedTuple
 
 import msgspec
 
 from router.log import get_logger
+from router.pools import Crowded
 from router.trial.question import Answer, Question
 from router.trial.turns import Turns
 
 SECONDS = 10.0
 """So long an answer may take while nobody else waits."""
 SHARED = 3.0
-"""So long it may take while others wait."""
-PATIENCE = 15.0
+"""So long it may take while another viewer waits."""
+PATIENCE = 10.0
 """So long anybody waits for their turn: then they are told."""
 STARTING = 20.0
-"""So long more the first may take, while the process starts."""
-MOST_WAITING = 16
-MOST_OF_ONE = 6
+"""So long the process may take to start."""
+MAX_WAITING = 16
+MAX_OF_ONE = 6
 """Questions of one viewer that wait, over all their pages."""
-LONGEST = 32 * 1024**2
+RETRY_AFTER = 10.0
+"""Seconds after which those who got no turn are told to try again."""
+CROWDED = f"others are trying rules just now; try again in {RETRY_AFTER:.0f} seconds"
+MAX_ANSWER = 32 * 1024**2
+READY = b"ready\n"
+"""What the process says once it can be asked."""
 KEPT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONTZPATH", "TZDIR", "TMPDIR")
 """What such a process is told of the environment: nothing that could be secret."""
 
@@ -37,15 +44,24 @@ class TooMuch(Exception):
     """There is no answer; the text says why, and what to do."""
 
 
+class _Asking(NamedTuple):
+    """The question that is being answered: whose it is, since when, and until when it may be."""
+
+    viewer: Hashable
+    began: float
+    bound: asyncio.Timeout
+
+
 class Aside:
     """One process aside, and those who wait for it in turn."""
 
-    def __init__(self, seconds: float = SECONDS) -> None:
+    def __init__(self, seconds: float = SECONDS, shared: float = SHARED) -> None:
         self._seconds = seconds
+        self._shared = shared
         self.process: Process | None = None
         self._turn = Turns()
+        self._asking: _Asking | None = None
         self._latest: dict[Hashable, object] = {}
-        self._waiting = 0
         self._viewers: dict[Hashable, int] = {}
 
     async def ask(
@@ -53,47 +69,47 @@ class Aside:
     ) -> Answer | None:
         """Ask; None if the same page (`who`) asked anew before it was its turn.
 
-        Turns are given by `viewer`, however many pages they have.
-
-        Raises TooMuch if the answer takes too long or too much memory, or too many wait.
+        Turns are given by `viewer`, however many pages they have. Raises Crowded if too many
+        wait or no turn comes in time, TooMuch if the answer takes too long or too much memory.
         """
         mine_waiting = self._viewers.get(viewer, 0)
-        if self._waiting >= MOST_WAITING or mine_waiting >= MOST_OF_ONE:
-            raise TooMuch("too many try rules at once; wait a moment, then type on")
+        if sum(self._viewers.values()) >= MAX_WAITING or mine_waiting >= MAX_OF_ONE:
+            raise Crowded(RETRY_AFTER, CROWDED)
         mine = self._latest[who] = object()
-        self._waiting += 1
         self._viewers[viewer] = mine_waiting + 1
+        self._hasten(viewer)
         try:
             async with self._turn.of(viewer, PATIENCE):
                 if self._latest.get(who) is not mine:
                     return None
-                seconds = self._seconds if self._waiting == 1 else min(SHARED, self._seconds)
-                return await self._answer(msgspec.json.encode(question) + b"\n", seconds)
+                return await self._answer(msgspec.json.encode(question) + b"\n", viewer)
         except TimeoutError:
-            raise TooMuch("others try rules just now; wait a moment, then type on") from None
+            raise Crowded(RETRY_AFTER, CROWDED) from None
         finally:
-            self._waiting -= 1
             self._viewers[viewer] -= 1
             if not self._viewers[viewer]:
                 del self._viewers[viewer]
             if self._latest.get(who) is mine:
                 del self._latest[who]
 
-    async def _answer(self, line: bytes, seconds: float) -> Answer:
+    def _hasten(self, viewer: Hashable) -> None:
+        """Another viewer waits: what is being answered has less time from now on."""
+        asking = self._asking
+        if asking is not None and asking.viewer != viewer:
+            until, now = asking.began + self._shared, asyncio.get_running_loop().time()
+            asking.bound.reschedule(max(now, min(until, asking.bound.when() or until)))
+
+    async def _answer(self, line: bytes, viewer: Hashable) -> Answer:
         try:
             for _ in range(2):  # one that ended because nobody asked is started again
                 fresh = self.process is None
                 process = self.process or await self._start()
-                answer = await self._exchange(process, line, seconds + STARTING * fresh)
+                answer = await self._exchange(process, line, viewer)
                 if answer:
                     return msgspec.json.decode(answer, type=Answer)
                 await self._end()
                 if fresh:
                     break
-        except TimeoutError:
-            await self._end()
-            told = f"it takes longer than {seconds:g} seconds; try less, or use `router check`"
-            raise TooMuch(told) from None
         except BaseException:
             # Whoever does not wait for their answer must not leave it to the next.
             await self._end()
@@ -104,21 +120,42 @@ class Aside:
             " it, and the service's log may say more"
         )
 
-    async def _exchange(self, process: Process, line: bytes, seconds: float) -> bytes:
+    async def _exchange(self, process: Process, line: bytes, viewer: Hashable) -> bytes:
+        """What the process answers; nothing if it has ended."""
         if process.stdin is None or process.stdout is None:
             raise AssertionError("it was started without pipes")
-        async with asyncio.timeout(seconds):
-            try:
-                process.stdin.write(line)
-                await process.stdin.drain()
-                answer = await process.stdout.readline()
-            except (ConnectionError, ValueError):
-                return b""
+        began = asyncio.get_running_loop().time()
+        alone = set(self._viewers) <= {viewer}
+        bound = asyncio.timeout_at(began + (self._seconds if alone else self._shared))
+        try:
+            async with bound:
+                self._asking = _Asking(viewer, began, bound)
+                try:
+                    process.stdin.write(line)
+                    await process.stdin.drain()
+                    answer = await process.stdout.readline()
+                except (ConnectionError, ValueError):
+                    return b""
+                finally:
+                    self._asking = None
+        except TimeoutError:
+            told = f"{self._seconds:g} seconds"
+            if (bound.when() or began) < began + self._seconds:
+                told = f"{self._shared:g} seconds, and others wait"
+            advice = "try less, or use `router check`"
+            raise TooMuch(f"it takes longer than {told}; {advice}") from None
         return answer if answer.endswith(b"\n") else b""
 
     async def _start(self) -> Process:
-        self.process = await start("router.trial")
-        return self.process
+        process = self.process = await start("router.trial")
+        if process.stdout is None:
+            raise AssertionError("it was started without pipes")
+        try:
+            async with asyncio.timeout(STARTING):
+                await process.stdout.readline()
+        except TimeoutError:
+            raise TooMuch("its process does not start; the machine is too busy") from None
+        return process
 
     async def close(self) -> None:
         """End the process."""
@@ -138,7 +175,7 @@ async def start(module: str) -> Process:
         stdin=PIPE,
         stdout=PIPE,
         env=environment,
-        limit=LONGEST,
+        limit=MAX_ANSWER,
     )
 
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from router.ledger import Ledger
 
-MOST = 2
+MAX_RUNNING = 2
 """So many run in one process of the service at once."""
 SECONDS = 900.0
+"""So long each may take, even if nobody waits for it any more."""
 LOOK = 2.0
 """Seconds between two looks at whether it is still wanted, while it tells nothing."""
 GONE = "its process ended before it was done: it needs more memory or time than there is for it"
@@ -39,17 +40,29 @@ class Backtests:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._running: set[asyncio.Task[None]] = set()
+        self._places = MAX_RUNNING
 
     async def begin(self, who: str, wanted: Rerun) -> None:
         """Begin somebody's backtest; one that they began before is ended. Raises Busy."""
         await BACKTESTS.run(self._ledger.backtests.cancel, who)
-        if len(self._running) >= MOST:
-            raise Busy(f"{MOST} backtests run already; begin yours when one of them has ended")
-        mark = secrets.token_hex(8)
-        await BACKTESTS.run(self._ledger.backtests.begin, who, mark, wanted.since)
+        if not self._places:
+            raise Busy(
+                f"{MAX_RUNNING} backtests run already; begin yours when one of them has ended"
+            )
+        self._places -= 1
+        try:
+            mark = secrets.token_hex(8)
+            await BACKTESTS.run(self._ledger.backtests.begin, who, mark, wanted.since)
+        except BaseException:
+            self._places += 1
+            raise
         task = asyncio.create_task(self._run(who, mark, wanted))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._places += 1
 
     async def _run(self, who: str, mark: str, wanted: Rerun) -> None:
         try:

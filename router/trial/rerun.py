@@ -5,8 +5,6 @@ it found.
 from __future__ import annotations
 
 import os
-import resource
-import signal
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -22,6 +20,8 @@ from router.retold import Retold, retell
 from router.route import RoutingTable
 from router.rulebook import build_unseen, edited
 from router.secret import Secret
+from router.trial.backtests import SECONDS
+from router.trial.confine import begin_work, confine
 from router.trial.question import Progress, Rerun
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from router.rulebook import Files
 
 MEMORY = 2 * 1024**3
-LONGEST = 900
-"""Seconds that it may take, even if nobody waits for it any more."""
 TELL = 0.5
 
 
@@ -39,9 +37,8 @@ def main() -> None:
     """Run the backtest that stdin tells of."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing else may get between the answers
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends this
-    signal.alarm(LONGEST)
+    confine(MEMORY)
+    begin_work(SECONDS)
 
     def tell(progress: Progress) -> None:
         answers.write(msgspec.json.encode(progress) + b"\n")

@@ -31,6 +31,7 @@ from router.web.login import LOGIN, login_page
 
 if TYPE_CHECKING:
     from litestar import Request
+    from litestar.types import Send
 
     from router.web.draw import Way
 
@@ -161,6 +162,16 @@ def on_unavailable(request: Asked, error: LedgerUnavailable) -> Response[bytes]:
 def on_crowded(request: Asked, error: Crowded) -> Response[bytes]:
     seconds = str(math.ceil(error.wait))
     return answer(request, 503, "too many ask at once", str(error), None, retry_after=seconds)
+
+
+async def refuse_crowded(crowded: Crowded, send: Send) -> None:
+    """Answer in few words where so many ask that even saying no must cost little."""
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"retry-after", str(math.ceil(crowded.wait)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": f"{crowded}\n".encode(), "more_body": False})
 
 
 def on_http(request: Asked, error: HTTPException) -> Response[bytes]:

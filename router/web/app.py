@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from litestar import Litestar
 from litestar.datastructures import State
 
+from router.pools import Crowded
 from router.trial import Aside, Backtests
 from router.web.answers import HANDLERS as ANSWERS
+from router.web.answers import refuse_crowded
 from router.web.api import HANDLERS as API
 from router.web.channels import HANDLERS as CHANNELS
 from router.web.guard import admit, guarded
@@ -24,14 +27,18 @@ from router.web.rules import HANDLERS as RULES
 from router.web.status import HANDLERS as STATUS
 from router.web.timers import HANDLERS as TIMERS
 from router.web.trail import HANDLERS as TRAIL
+from router.web.turnstile import Turnstile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from litestar.handlers import HTTPRouteHandler
     from litestar.types import ASGIApp, Receive, Scope, Send
 
     from router.service import Service
 
 BODY = 1024 * 1024
+PROBES = frozenset({"/livez", "/readyz"})
 ROUTES: list[HTTPRouteHandler] = [
     *(livez, readyz, metrics),
     *API,
@@ -63,11 +70,26 @@ def create_app(service: Service) -> ASGIApp:
     )
 
     shielded = guarded(service, pages)
+    pages_turn = Turnstile(lambda: service.accepting > 0)
+    # Probes are never told that too many ask: else a flood of pages would end the process.
+    probes_turn = Turnstile(lambda: service.accepting > 0, most=sys.maxsize)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith(PREFIX):
             await receive_event(service, scope, receive, send)
-        else:
+            return
+        try:
+            await (probes_turn if scope["path"] in PROBES else pages_turn).pass_through()
+        except Crowded as crowded:
+            await refuse_crowded(crowded, send)
+            return
+        if not _has_left(scope):
             await shielded(scope, receive, send)
 
     return app
+
+
+def _has_left(scope: Scope) -> bool:
+    """Whether who asked has gone meanwhile; the server knows."""
+    has_left: Callable[[], bool] | None = scope.get("router.has_left")  # type: ignore[assignment]
+    return has_left is not None and has_left()

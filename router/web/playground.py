@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response, get, post
 
 from router.ledger import Filters
-from router.pools import PAGES
+from router.pools import PAGES, Crowded
 from router.rulebook import texts_of
 from router.trial import Aside, TooMuch
 from router.view import stored_event
@@ -63,7 +63,7 @@ async def play(request: Asked) -> Html:
         tried = await try_out(service, _aside(request), _who(request), form)
         if tried is None:  # a newer question is on its way
             return Response("", status_code=204)
-        return _html(fragment("_tried.html.j2", tried=tried))
+        return _answer(fragment("_tried.html.j2", tried=tried), tried.wait)
     if dict(given).get("do") == "take":
         event, source = await PAGES.run(_pick, service, dict(given).get("event_id", ""))
         form = msgspec.structs.replace(form, event=event, source=source)
@@ -76,7 +76,9 @@ async def run_tests(request: Asked) -> Html:
     service = service_of(request)
     form = read_form(list((await receive_form(request)).multi_items()), service.rules.current)
     told = await _tests(service, _aside(request), _who(request), form)
-    return _html(fragment("_tested.html.j2", **told)) if told else Response("", status_code=204)
+    if not told:
+        return Response("", status_code=204)
+    return _answer(fragment("_tested.html.j2", **told), told["wait"])
 
 
 @post("/playground/editor", opt=VIEWER, status_code=200, request_max_body_size=MOST)
@@ -145,19 +147,22 @@ async def _page(request: Asked, form: Form) -> Html:
             **_editor(form, force),
         )
 
-    return _html(await PAGES.run(draw))
+    wait = max(tried.wait if tried else 0.0, tests.get("wait", 0.0))
+    return _answer(await PAGES.run(draw), wait)
 
 
 async def _tests(service: Service, aside: Aside, who: object, form: Form) -> dict[str, Any]:
     """What the part of the tests shows; nothing if the same page sent another form meanwhile."""
     number = len(service.rules.current.tests)
     shown: dict[str, Any] = {"in_force": number, "edited": bool(form.edits)}
-    shown |= {"proof": None, "too_much": ""}
+    shown |= {"proof": None, "too_much": "", "wait": 0.0}
     if not form.edits or edits_fault(form):
         return shown
     question = msgspec.structs.replace(question_of(service, form, None), tests=True)
     try:
         answer: Answer | None = await aside.ask((who, form.mark, "tests"), question, who)
+    except Crowded as error:
+        return {**shown, "too_much": str(error), "wait": error.wait}
     except TooMuch as error:
         return {**shown, "too_much": str(error)}
     return {**shown, "proof": answer} if answer is not None else {}
@@ -203,12 +208,21 @@ def _first() -> str:
 
 def _who(request: Asked) -> object:
     who = request_identity(request)
-    return who.way, who.name
+    # Where nobody is asked who they are, everybody has the same name.
+    return who.way, who.name, who.address if who.way == "open" else ""
 
 
 def _aside(request: Asked) -> Aside:
     aside: Aside = request.app.state.aside
     return aside
+
+
+def _answer(text: str, wait: float) -> Html:
+    """What came of it; where there was no turn for it, with when to try again."""
+    if not wait:
+        return _html(text)
+    headers = {"retry-after": f"{wait:.0f}"}
+    return Response(text, status_code=503, media_type="text/html", headers=headers)
 
 
 def _html(text: str, headers: dict[str, str] | None = None) -> Html:

@@ -76,7 +76,7 @@ def read_basic(text: str) -> tuple[str, str] | None:
     """The user and the password of HTTP Basic; None if it is none."""
     try:
         decoded = base64.b64decode(text.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, no UTF-8, or not even ASCII
         return None
     user, _, password = decoded.partition(":")
     return user, password

@@ -9,7 +9,7 @@ import msgspec
 
 from router.duration import read_moment
 from router.event import Event, Undecodable, decode
-from router.pools import PAGES
+from router.pools import PAGES, Crowded
 from router.preview import Previewed, words_about
 from router.problem import Position, Problem, show
 from router.rulebook import texts_of
@@ -54,6 +54,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
     `by_edit`: the decisions and messages are those of the edited rules. `marks` says of each
     message (rule, channel) how it differs from the rules in force; `gone` is no longer said.
+    Where the edited rules got no turn, they may be tried again after `wait` seconds.
     """
 
     fault: str = ""
@@ -68,6 +69,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     more: tuple[Preview, ...] = ()
     marks: dict[tuple[str, str], str] = {}
     gone: tuple[Preview, ...] = ()
+    wait: float = 0.0
 
 
 def read_form(given: list[tuple[str, Any]], force: InForce) -> Form:
@@ -126,6 +128,8 @@ async def try_out(service: Service, aside: Aside, who: object, form: Form) -> Tr
         return _tried(before, fault=fault, refused=refused, edited=True)
     try:
         answer = await aside.ask((who, form.mark, "try"), question_of(service, form, event), who)
+    except Crowded as error:
+        return _tried(before, fault=fault, refused=str(error), edited=True, wait=error.wait)
     except TooMuch as error:
         return _tried(before, fault=fault, refused=str(error), edited=True)
     if answer is None:

@@ -10,14 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attack.catalogue import ATTACKS
-from attack.round import Round, attack, post_alone, start_router, target_of
+from attack.round import attack, observe, start_router
 
 if TYPE_CHECKING:
     from collections import Counter
 
+    from attack.round import Attacked, Round
+
 SECONDS = 8.0
 BEFORE = 10.0
-HEADINGS = ("attack", "answered", "refused as", "memory", "p50 before", "p99", "p50 under", "p99")
+TRIES = 3
+HEADINGS = (
+    *("attack", "answered", "refused as", "memory"),
+    *("p50, p99 before", "beside", "under attack, in ms", "verdict"),
+)
 
 
 def main() -> int:
@@ -47,31 +53,41 @@ async def _play(numbers: list[int], descriptors: int, seconds: float) -> int:
     """Play attacks on one router, one after the other; returns how many are red."""
     red = 0
     with tempfile.TemporaryDirectory(prefix="router-attack-") as folder:
-        running = start_router(Path(folder), descriptors)
+        running = start_router(Path(folder, "attacked"), descriptors)
         try:
-            await post_alone(target_of(running), 1.0)
-            before = await post_alone(target_of(running), BEFORE)
-            for number in numbers:
-                result = await attack(running, number, seconds, before)
-                faults = result.faults(timed=True)
-                red += bool(faults)
-                _say(" | ".join([*_cells(result), "; ".join(faults) or "holds"]))
+            beside = start_router(Path(folder, "beside"), descriptors)
+            try:
+                attacked = await observe(running, beside, BEFORE)
+                for number in numbers:
+                    result = await _repeated(attacked, number, seconds)
+                    faults = result.faults(timed=True)
+                    red += bool(faults)
+                    _say(" | ".join([*_cells(result), "; ".join(faults) or "holds"]))
+            finally:
+                beside.stop()
         finally:
             running.stop()
     return red
 
 
+async def _repeated(attacked: Attacked, number: int, seconds: float) -> Round:
+    """Attack; again where nothing but the speed is not as it must be: the machine is shared."""
+    result = await attack(attacked, number, seconds)
+    for _ in range(TRIES - 1):
+        if result.faults(timed=False) or not result.is_slow():
+            break
+        result = await attack(attacked, number, seconds)
+    return result
+
+
 def _cells(result: Round) -> tuple[str, ...]:
-    before, under = result.before, result.under
+    before, beside, under = result.before, result.beside, result.under
     return (
         f"{result.attack.name:24}",
         _counted(result.answers),
         _counted(result.refused),
         f"{result.growth:+.0f} MB",
-        f"{before.percentile(0.5):.1f}",
-        f"{before.percentile(0.99):.1f}",
-        f"{under.percentile(0.5):.1f}",
-        f"{under.percentile(0.99):.1f} ms",
+        *(f"{p.percentile(0.5):.1f}, {p.percentile(0.99):.1f}" for p in (before, beside, under)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,31 @@ def many_small_bodies(target: Target, seconds: float) -> Counter[str]:
     """4,000 signed bodies of 15 KB at once, each without its last byte."""
     begin = target.signed() + b"Content-Length: 15001\r\n\r\n" + b"x" * 15_000
     return hold(target, 4_000, begin, seconds)
+
+
+def left_halfway(target: Target, seconds: float) -> Counter[str]:
+    """Signed posts whose sender leaves in the middle of the body, or right after it."""
+    begins = itertools.cycle((100_000, 200_000))
+
+    def once() -> str:
+        head = target.signed() + b"Content-Length: 200000\r\n\r\n"
+        with contextlib.suppress(OSError), target.connect() as client:
+            client.sendall(head + b"x" * next(begins))
+        return "left"
+
+    return repeat(once, seconds, 2, target.pace / 2)
+
+
+def never_continued(target: Target, seconds: float) -> Counter[str]:
+    """500 who ask whether to send their body, and never do."""
+    expect = b"Content-Length: 200000\r\nExpect: 100-continue\r\n\r\n"
+    return hold(target, 500, target.signed() + expect, seconds)
+
+
+def small_chunks(target: Target, seconds: float) -> Counter[str]:
+    """Bodies in 25,000 chunks of ten bytes, as a sender might who writes word by word."""
+    stream = target.signed() + CHUNKED + b"a\r\n0123456789\r\n" * 25_000 + b"0\r\n\r\n"
+    return repeat(lambda: target.answer(stream), seconds, 2)
 
 
 def chunks_of_one_byte(target: Target, seconds: float) -> Counter[str]:

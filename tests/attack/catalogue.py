@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from attack import bodies, connections, heads, people, smuggling
+from attack import bodies, connections, floods, heads, people, smuggling
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -59,7 +59,9 @@ ATTACKS = (
     _attack(connections.idle, CLOSED, OPEN, descriptors=MANY),
     _attack(connections.answered_and_idle, CLOSED, OPEN),
     _attack(connections.connect_and_leave, "left"),
+    _attack(connections.ask_and_leave, "left"),
     _attack(connections.slow_readers, CLOSED, OPEN),
+    _attack(connections.unread_pipelines, "left"),
     _attack(connections.pipelining, "bounded"),
     _attack(bodies.oversize, "413"),
     _attack(bodies.oversize_by_a_stranger, "404"),
@@ -67,6 +69,9 @@ ATTACKS = (
     _attack(bodies.slow_bodies, "408", "503", CLOSED, OPEN),
     _attack(bodies.unproven_bodies, "408", "503", CLOSED, OPEN),
     _attack(bodies.many_small_bodies, "408", "503", CLOSED, OPEN, descriptors=MANY),
+    _attack(bodies.left_halfway, "left"),
+    _attack(bodies.never_continued, "100", "408", "503", CLOSED, OPEN),
+    _attack(bodies.small_chunks, "404"),
     _attack(bodies.chunks_of_one_byte, "400"),
     _attack(bodies.chunk_extensions, "400"),
     _attack(bodies.endless_trailers, "400"),
@@ -78,4 +83,16 @@ ATTACKS = (
     _attack(people.wrong_basic, "401", "429", "503"),
     _attack(people.forms_without_a_login, "400", "401", "413"),
     _attack(people.forms_of_a_megabyte, "400", "401", "413"),
+    _attack(people.different_forms, "400", "401", "503"),
+    _attack(people.forms_of_quotes, "400", "401", "503"),
+    _attack(people.forms_in_parts, "400", "401"),
+    _attack(people.different_bearers, "401", "429", "503"),
+    _attack(people.wrong_hooks, "404"),
+    _attack(floods.readiness, "200"),
+    _attack(floods.pages, "401"),
+    _attack(floods.metrics, "401"),
+    _attack(floods.files, "200"),
+    _attack(floods.different_addresses, "400", "401", "404"),
+    _attack(floods.different_heads, "400", "401", "403"),
+    _attack(floods.cookies, "401"),
 )

@@ -38,7 +38,35 @@ def connect_and_leave(target: Target, seconds: float) -> Counter[str]:
             client.sendall(GET[:20])
         return "left"
 
-    return repeat(once, seconds, 2)
+    return repeat(once, seconds, 2, target.pace / 2)
+
+
+def ask_and_leave(target: Target, seconds: float) -> Counter[str]:
+    """Requests for pages whose answers nobody reads: the connection is closed at once."""
+
+    def once() -> str:
+        with contextlib.suppress(OSError), target.connect() as client:
+            client.sendall(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+        return "left"
+
+    return repeat(once, seconds, 2, target.pace / 2)
+
+
+def unread_pipelines(target: Target, seconds: float) -> Counter[str]:
+    """200 connections with 16 posts each, sent ahead; nobody reads the answers."""
+    post = target.hook(more=b"Content-Length: 1000\r\n\r\n" + b"x" * 1_000)
+    clients = []
+    deadline = time.monotonic() + seconds
+    for _ in range(200):
+        with contextlib.suppress(OSError):
+            client = target.connect()
+            clients.append(client)
+            client.sendall(post * 16)
+        time.sleep(1 / target.pace)
+    time.sleep(max(0.0, deadline - time.monotonic()))
+    for client in clients:
+        client.close()
+    return Counter(left=len(clients))
 
 
 def slow_readers(target: Target, seconds: float) -> Counter[str]:

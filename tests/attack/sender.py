@@ -31,15 +31,16 @@ class Posts(NamedTuple):
 
 
 async def post_steadily(target: Target, ended: asyncio.Event) -> Posts:
-    """Post until the event is set. A post that is late by its own queue counts as slow: times are
-    from when it was due."""
+    """Post until the event is set, once at least. A post that is late by its own queue counts as
+    slow: times are from when it was due."""
     tasks: list[asyncio.Task[tuple[float, str]]] = []
     began = time.perf_counter()
-    while not ended.is_set():
+    while not tasks or not ended.is_set():
         due = began + len(tasks) / RATE
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(ended.wait(), max(0.0, due - time.perf_counter()))
         tasks.append(asyncio.create_task(_post(target, len(tasks), due)))
+        with contextlib.suppress(TimeoutError):
+            next_due = began + len(tasks) / RATE
+            await asyncio.wait_for(ended.wait(), max(0.0, next_due - time.perf_counter()))
     results = await asyncio.gather(*tasks)
     accepted = tuple(took * 1000 for took, status in results if status == "202")
     return Posts(accepted, tuple(status for _, status in results if status != "202"))

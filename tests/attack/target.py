@@ -22,8 +22,8 @@ class Target(NamedTuple):
     port: int
     secret: str
     pace: float = 500.0
-    """New connections a second of an attack that holds them. How many requests a second there may
-    be is not the router's to bound: a proxy in front does that."""
+    """New connections a second of an attack that holds them, or that waits for no answer. How many
+    there may be a second is not the router's to bound: a proxy in front does that."""
 
     def connect(self, seconds: float = 20.0) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=seconds)
@@ -61,14 +61,18 @@ def read_status(client: socket.socket) -> str:
     return status[1].decode()
 
 
-def repeat(once: Callable[[], str], seconds: float, threads: int = 1) -> Counter[str]:
-    """Do it again and again in so many threads until the time is over, and count the answers."""
+def repeat(
+    once: Callable[[], str], seconds: float, threads: int = 1, pace: float = 0.0
+) -> Counter[str]:
+    """Do it again and again in so many threads until the time is over, and count the answers; with
+    a `pace`, so many a second and thread at most."""
     deadline = time.monotonic() + seconds
     counts: list[Counter[str]] = [Counter() for _ in range(threads)]
 
     def work(answers: Counter[str]) -> None:
         while not answers or time.monotonic() < deadline:
             answers[once()] += 1
+            time.sleep(1 / pace if pace else 0.0)
 
     workers = [threading.Thread(target=work, args=(answers,)) for answers in counts]
     for worker in workers:

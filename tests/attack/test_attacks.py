@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attack.catalogue import ATTACKS, FEW, MANY
-from attack.round import attack, start_router
-from attack.sender import Posts
+from attack.round import attack, observe, start_router
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from attack.round import Round
     from running import Running
 
 NAMES = [f"{entry.name}, {entry.descriptors} files" for entry in ATTACKS]
@@ -33,5 +33,8 @@ def routers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Runn
 @pytest.mark.parametrize("number", range(len(ATTACKS)), ids=NAMES)
 def test_an_attack_costs_senders_nothing(routers: dict[int, Running], number: int) -> None:
     running = routers[ATTACKS[number].descriptors]
-    result = asyncio.run(attack(running, number, 0.5, Posts((), ()), pace=5_000.0))
-    assert result.faults(timed=False) == []
+    assert asyncio.run(_attack_briefly(running, number)).faults(timed=False) == []
+
+
+async def _attack_briefly(running: Running, number: int) -> Round:
+    return await attack(await observe(running, None, 0.0), number, 0.5, pace=5_000.0)

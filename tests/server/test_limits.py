@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvloop
 
 from far_end import wait_until
-from router.server import LIMITS
+from router.server import LIMITS, Server
 from router.server.connections import Connections
+from router.server.server import ACCEPTED_AT_ONCE
+from router.server.slices import SLICE, Readers
 from serving import Serving, statuses
 
 if TYPE_CHECKING:
@@ -106,7 +110,7 @@ def test_a_flood_of_requests_on_one_connection_is_refused(server: Serving) -> No
 
 
 def test_requests_within_the_bound_are_all_answered(server: Serving) -> None:
-    assert statuses(server.exchange([GET * 30], 30)) == [200] * 30
+    assert statuses(server.exchange([GET * 15], 15)) == [200] * 15
 
 
 @pytest.mark.parametrize(
@@ -194,6 +198,111 @@ def test_early_answers_on_one_connection_do_not_add_up() -> None:
             while not answer.endswith(b".........."):
                 answer += client.recv(65536)
             assert statuses(answer) == [200]
+
+
+def test_the_end_of_one_body_counts_nothing_for_the_next(server: Serving) -> None:
+    """The second head ends just before a slice does, so that the slice holds little of its body."""
+    first = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 0%d\r\n\r\n"
+    second = b"POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n"
+    size = 3 * SLICE - len(second) - 100
+    body = size - len(first % size)
+    stream = first % body + b"." * body + second + b"." * 70_000
+    assert statuses(server.exchange([stream], 2)) == [200, 200]
+
+
+def test_of_those_who_send_much_one_is_read_in_each_round() -> None:
+    async def story() -> list[str]:
+        order: list[str] = []
+        readers, loop = Readers(), asyncio.get_running_loop()
+        for name in "abc":
+            reading: Any = _Reading(name, order)
+            readers.wait(reading, loop)
+        for _ in range(5):
+            order.append("others")
+            await asyncio.sleep(0)
+        return order
+
+    order = asyncio.run(story())
+    assert order[:4] == ["a waits", "b waits", "c waits", "others"]
+    assert order[4:] == ["a reads", "others", "b reads", "others", "c reads", "others", "others"]
+
+
+class _Reading:
+    """A transport whose reading is held and released."""
+
+    def __init__(self, name: str, order: list[str]) -> None:
+        self.hold_reading = lambda: order.append(f"{name} waits")
+        self.release_reading = lambda: order.append(f"{name} reads")
+
+
+def test_many_who_send_much_keep_no_small_request_waiting(server: Serving) -> None:
+    """300 who send as fast as they are read, in chunks of a few bytes."""
+    much = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    much += b"a\r\n0123456789\r\n" * 16_000
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.connect()) for _ in range(300)]
+        for client in clients:
+            client.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                client.send(much)
+        began = time.monotonic()
+        assert statuses(server.exchange([GET])) == [200]
+        assert time.monotonic() - began < 2.0
+
+
+def test_a_burst_of_connections_is_taken_in_few_rounds() -> None:
+    async def story() -> int:
+        server = Server(_never, proxies=(), drain=1.0, max_body=0, refused=print)
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            listening.listen(256)
+            address = listening.getsockname()
+            burst = [socket.create_connection(address) for _ in range(8 * ACCEPTED_AT_ONCE)]
+            serving = asyncio.create_task(server.serve([listening]))
+            rounds = 0
+            while len(server.connections) < len(burst):
+                await asyncio.sleep(0)
+                rounds += len(server.connections) > 0
+            for client in burst:
+                client.close()
+            server.stop()
+            await serving
+        return rounds
+
+    assert asyncio.Runner(loop_factory=uvloop.new_event_loop).run(story()) < 4 * ACCEPTED_AT_ONCE
+
+
+def test_the_application_can_know_that_who_asked_has_gone() -> None:
+    async def story() -> list[bool]:
+        seen: list[bool] = []
+        began, ended = asyncio.Event(), asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            seen.append(scope["router.has_left"]())
+            began.set()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            seen.append(scope["router.has_left"]())
+            ended.set()
+
+        server = Server(app, proxies=(), drain=1.0, max_body=0, refused=print)
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            listening.listen()
+            serving = asyncio.create_task(server.serve([listening]))
+            with socket.create_connection(listening.getsockname()) as client:
+                client.sendall(GET)
+                await began.wait()
+            await ended.wait()
+            server.stop()
+            await serving
+        return seen
+
+    assert asyncio.run(story()) == [False, True]
+
+
+async def _never(scope: object, receive: object, send: object) -> None:
+    raise AssertionError("nobody asks")
 
 
 def test_what_comes_after_an_early_answer_is_bounded() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
 import time
 import urllib.error
@@ -14,6 +16,8 @@ import pytest
 
 from far_end import wait_until
 from router.access import hash_password
+from router.ledger import LedgerUnavailable
+from router.readiness import WriteCheck
 from running import Running
 
 if TYPE_CHECKING:
@@ -155,6 +159,71 @@ def test_a_proven_script_goes_on_after_a_flood_from_its_own_place(running: Runni
         running.get("/api/rules", authorization=f"Bearer wrong-{attempt}")
     assert running.get("/api/rules", **good)[0] == 200
     assert running.get("/api/rules", authorization="Bearer wrong")[0] == 429
+
+
+def test_a_flood_of_questions_whether_it_is_ready_makes_it_neither_unready_nor_write(
+    running: Running,
+) -> None:
+    """A balancer must not hear 503 because strangers ask too."""
+
+    def ask(_: int) -> set[int]:
+        return {running.get("/readyz")[0] for _ in range(10)}
+
+    with ThreadPoolExecutor(40) as pool:
+        assert set().union(*pool.map(ask, range(40))) == {200}
+
+
+def test_a_flood_of_pages_leaves_probes_alone(running: Running) -> None:
+    """More want pages at once than may wait for them: these are told, and probes are not."""
+    clients = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(1_500)]
+    try:
+        for client in clients:
+            client.sendall(b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 3)
+        health = [running.get(path)[0] for path in ("/livez", "/readyz") * 5]
+        statuses = {client.recv(65536)[9:12] for client in clients}
+    finally:
+        for client in clients:
+            client.close()
+    assert set(health) == {200}
+    assert statuses == {b"200", b"503"}
+
+
+def test_a_database_is_asked_once_for_all_who_want_to_know() -> None:
+    release = threading.Event()
+    asked: list[bool] = []
+
+    def check() -> None:
+        asked.append(release.wait(20))
+        if len(asked) == 2:
+            raise LedgerUnavailable("the disk is full")
+
+    async def story() -> list[str | None]:
+        writing = WriteCheck(check)
+        tasks = [asyncio.create_task(writing.fault()) for _ in range(50)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()  # who goes away does not end it for the others
+        await asyncio.sleep(0)
+        release.set()
+        answers = await asyncio.gather(*tasks[1:], writing.fault())
+        assert len(asked) == 1
+        while len(asked) < 2:
+            answers.append(await writing.fault())
+        return answers
+
+    answers = asyncio.run(story())
+    assert answers[-1] == "the disk is full"
+    assert set(answers[:-1]) == {None}
+
+
+@pytest.mark.parametrize("path", ["/", "/hooks/atfinity"])
+@pytest.mark.parametrize("proof", ["\xff\xfe===", "=", "w6k=", "YTpi\xa0", "a" * 9_000])
+def test_a_password_that_is_none_is_refused_like_a_wrong_one(
+    running: Running, path: str, proof: str
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n"
+    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as client:
+        client.sendall(f"{head}Authorization: Basic {proof}\r\n\r\n".encode("latin-1"))
+        assert client.recv(65536)[9:12] in (b"401", b"404", b"405", b"429")
 
 
 def test_slow_pages_take_nothing_from_readiness(

@@ -7,13 +7,16 @@ import http.client
 import json
 import re
 import sqlite3
+import time
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from far_end import HttpFarEnd, wait_until
+from router.trial.aside import SHARED
 from running import SECRET, Running
 
 if TYPE_CHECKING:
@@ -392,3 +395,49 @@ def test_nothing_is_sent_and_nothing_is_stored(running: Running, far: HttpFarEnd
     ask(running, "/playground/tests", {"file": str(running.rules), "text": text})
     assert rows() == before
     assert len(far.posted) == sent
+
+
+def test_slow_questions_of_one_viewer_make_nobody_else_wait_long(running: Running) -> None:
+    """16 at once of one, while another asks: each has a turn, and who gets none is told."""
+    text = rules_of(running)
+    loops = "{% for a in 'xxxxxxxxxx' %}" * 4 + "a" + "{% endfor %}" * 4
+    slow = "".join(
+        f'  - {{ name: slow {n}, when: always, notify: sink, body: "{n}{loops}" }}\n'
+        for n in range(600)
+    )
+    form = {"event": json.dumps(APPROVED), "file": str(running.rules)}
+    form["text"] = text.replace("tests:", f"{slow}tests:")
+
+    def ask_slowly(number: int) -> tuple[int, str, str | None]:
+        return post_form(running, "adam", {**form, "mark": f"page {number}"})
+
+    with ThreadPoolExecutor(16) as pool:
+        asked = [pool.submit(ask_slowly, number) for number in range(16)]
+        wait_until(lambda: any(future.done() for future in asked))  # so the others wait by now
+        began = time.monotonic()
+        said = tried(running, APPROVED, text.replace("approved {{", "hurra {{"))
+        took = time.monotonic() - began
+        answers = [future.result() for future in asked]
+    assert "hurra Acme" in said
+    assert took < SHARED + 15  # a busy machine needs some seconds to start the process anew
+    assert {status for status, _, _ in answers} == {200, 503}
+    for status, answer, retry_after in answers:
+        crowded = "Others are trying rules just now; try again in 10 seconds." in answer
+        slow_or_done = "It takes longer than" in answer or "by your rules" in answer
+        assert (crowded, slow_or_done) == (status == 503, status == 200), answer
+        assert retry_after == ("10" if status == 503 else None)
+
+
+def post_form(running: Running, name: str, form: dict[str, str]) -> tuple[int, str, str | None]:
+    """What somebody is answered: status, words, when to try again."""
+    headers = {
+        "authorization": "Basic " + _basic(f"{name}:the-viewers-pass"),
+        "content-type": "application/x-www-form-urlencoded",
+        "hx-request": "true",
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
+    with closing(connection):
+        connection.request("POST", "/playground", urllib.parse.urlencode(form), headers)
+        answer = connection.getresponse()
+        told = words(answer.read().decode())
+        return answer.status, told, answer.headers["retry-after"]
