@@ -42,12 +42,14 @@ class Accepted(msgspec.Struct, frozen=True):
     deliveries: int
 
 
-def delivery_key(uid: str, delivery_id: int, created_at: float) -> str:
-    """The name by which a far end knows a delivery: alike at each attempt, and never another's.
+def delivery_key(uid: str, first: int, created_at: float, last: int) -> str:
+    """The name by which a far end knows a message: alike at each attempt, and never another's.
 
-    A database that was restored gives ids out again; the moment makes the name differ.
+    A database that was restored gives ids out again: the moment makes the name differ. There,
+    other deliveries may go together than before: so the last of several is named too.
     """
-    return f"{uid}-{delivery_id}-{round(created_at * 1e6):x}"
+    more = "" if last == first else f"-{last}"
+    return f"{uid}-{first}-{round(created_at * 1e6):x}{more}"
 
 
 class Listed(msgspec.Struct, frozen=True):
