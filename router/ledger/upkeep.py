@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from router.ledger import mutes, timers
+from router.ledger import clock_set, mutes, timers
+from router.ledger.accept import note_checked
 from router.ledger.own import note_seen, tell_own
 from router.ledger.purge import Purged, forget, purge
 
@@ -44,13 +45,16 @@ class Upkeep:
             lambda c: timers.fire(c, self._engine, terms_of, slot=self._slot(), now=self._now())
         )
 
-    def set_back(self, was: float, newest: int) -> int:
-        """What was due by a clock that was set back since is due still; returns how many.
+    def set_back(self, was: float, newest: int, now: float) -> None:
+        """Take on that it is `now` and no longer `was`.
 
-        `newest` is the highest delivery id that was known by then: what is younger was written by
-        the clock as it is now.
+        `newest` is the highest delivery id that was known by then.
         """
-        return self._call(lambda c: timers.set_back(c, was, newest, self._now()))
+        self._call(lambda c: clock_set.set_back(c, self._engine, was, newest, now))
+
+    def set_forward(self, seconds: float, now: float) -> None:
+        """Take on that it is `now`, so many seconds later than by the clock of before."""
+        self._call(lambda c: clock_set.set_forward(c, self._engine, seconds, now))
 
     def expire(self, limits: Mapping[str, tuple[float, str | None]]) -> set[str]:
         """Fail what waited too long for channels that rest; returns the channels told instead.
@@ -86,5 +90,10 @@ class Upkeep:
         return self._call(lambda c: purge(c, before, after))
 
     def forget(self) -> None:
-        """Take away what is remembered for longer than it counts."""
-        self._call(lambda c: forget(c, self._now()))
+        """Take away what is remembered for longer than it counts; note what time it is."""
+
+        def both(connection: sa.Connection) -> None:
+            forget(connection, self._now())
+            note_checked(connection, self._now())
+
+        self._call(both)
