@@ -107,33 +107,33 @@ class Chores:
                 self._do(chore.name, chore.do, now)
 
     def _see_clock(self, _: float) -> None:
-        """See whether the clock was set since the last time; nothing goes by it before the ledger
-        has taken it on."""
+        """See whether the clock was set since the last time; nothing is written by it before the
+        ledger has taken it on."""
         shared = self._now if isinstance(self._now, SharedClock) else None
         now = self._now() if shared is None else shared.look()
         moment = self._scheduler.monotonic()
         was = self._last + moment - self._ticked
-        if not self._take_on(was, now):
-            self._tries += 1
-            if self._tries < TRIES:
-                return
-        if shared is not None:
-            shared.set(now + self._scheduler.monotonic() - moment)
+
+        def follow() -> None:
+            if shared is not None:
+                shared.set(now + self._scheduler.monotonic() - moment)
+
+        if now < was - BACK or now > was + FORWARD:
+            self._tell_clock(now - was)
+            newest, take_on = self._newest, self._ledger.upkeep.set_clock
+            if not self._do("set clock", lambda now: take_on(was, now, newest, follow), now):
+                self._tries += 1
+                if self._tries < TRIES:
+                    return
+        follow()
         self._last, self._ticked, self._tries = now, moment, 0
 
-    def _take_on(self, was: float, now: float) -> bool:
-        """Have the ledger know that it is `now`; answers whether it does."""
-        if now < was - BACK:
-            _log.warning("clock_set_back", seconds=round(was - now, 3))
-            back = self._ledger.upkeep.set_back
-            return self._do("set back", lambda now: back(was, self._newest, now), now)
-        if now > was + FORWARD:
-            _log.warning("clock_set_forward", seconds=round(now - was, 3))
-            retention = min(FIRST_PURGE, self._rules.retention)
-            self._purge_from = self._scheduler.monotonic() + retention
-            forward = self._ledger.upkeep.set_forward
-            return self._do("set forward", lambda now: forward(now - was, now), now)
-        return True
+    def _tell_clock(self, seconds: float) -> None:
+        if seconds < 0:
+            _log.warning("clock_set_back", seconds=round(-seconds, 3))
+            return
+        _log.warning("clock_set_forward", seconds=round(seconds, 3))
+        self._purge_from = self._scheduler.monotonic() + min(FIRST_PURGE, self._rules.retention)
 
     def _do(self, name: str, do: Callable[[float], object], now: float) -> bool:
         """Do one thing; answers whether that went well."""

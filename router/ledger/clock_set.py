@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import sqlalchemy as sa
 
+from router.event import Event
 from router.gate import SKEW
 from router.ledger.accept import LEASE
 from router.ledger.shared_clock import NOISE
 from router.ledger.tables import PENDING, QUEUED, deliveries, lanes, memory, meta, mutes
+from router.timing import Batch, Planned
 
 if TYPE_CHECKING:
     from router.ledger.engine import Engine
+    from router.ledger.shapes import Draft, Tried
 
 SAME = 5.0
 """Seconds by which two processes may differ about how far the clock was set."""
@@ -32,35 +36,32 @@ def set_back(
     """Take on that it is `now` and no longer `was`.
 
     What was due is due still. `newest` is the highest delivery id that was known by then: what is
-    younger, and not from the future, was written by the clock as it is now. The first of several
-    processes does it.
+    younger, and not from the future, was written by the clock as it is now. Each process does it,
+    since each may have written by the old clock longest; what may be done only once, the first.
     """
     back = was - now
-    if _is_done(connection, engine, -back, now):
-        return
     free = (PENDING, deliveries.c.owner.is_(None))
-    ahead = deliveries.c.created_at > now
-    was_due = (*free, deliveries.c.due_at > now, deliveries.c.due_at <= was)
-    known = (*was_due, ~ahead, deliveries.c.id <= newest)
-    connection.execute(deliveries.update().where(*known).values(due_at=now))
+    ahead, tried = deliveries.c.created_at > now, deliveries.c.attempt > 0
+    if not _is_done(connection, engine, -back, now):
+        written = sa.or_(tried, sa.and_(~ahead, deliveries.c.id <= newest))
+        due = (*free, written, deliveries.c.due_at > now, deliveries.c.due_at <= was)
+        connection.execute(deliveries.update().where(*due).values(due_at=now))
+        _move(connection, lanes, (lanes.c.next_at > now,), -back, "next_at")
     # What closed hours gave back until they open was asked by the clock of before: ask again.
-    given_back = (*free, QUEUED, ~ahead, deliveries.c.attempt == 0, deliveries.c.moment > now)
+    given_back = (*free, QUEUED, ~ahead, ~tried, deliveries.c.moment > now)
     late = deliveries.update().where(*given_back, deliveries.c.due_at > deliveries.c.moment)
     connection.execute(late.values(due_at=now, moment=now))
     # Nobody was told their names yet, of which the moment they were made is a part.
-    never_sent = (*free, ahead, deliveries.c.attempt == 0)
-    _move(connection, deliveries, never_sent, -back, "created_at", "moment", "due_at")
-    tried = deliveries.c.attempt > 0
-    connection.execute(deliveries.update().where(*was_due, tried).values(due_at=now))
+    _move(connection, deliveries, (*free, ahead, ~tried), -back, "created_at", "moment", "due_at")
     _move(connection, deliveries, (*free, tried, deliveries.c.due_at > was), -back, "due_at")
-    moment = (PENDING, deliveries.c.attempt > 0, deliveries.c.moment > now)
-    _move(connection, deliveries, moment, -back, "moment")
+    _move(connection, deliveries, (PENDING, tried, deliveries.c.moment > now), -back, "moment")
     _bound_leases(connection, now)
-    for name in ("rests_until", "failing_since", "last_error_at", "next_at"):
-        _move(connection, lanes, (lanes.c[name] > now,), -back, name)
+    for name in ("rests_until", "failing_since", "last_error_at"):  # this one last: it is asked
+        failed = (lanes.c.last_error_at > now, lanes.c[name] > now)
+        _move(connection, lanes, failed, -back, name)
     _move(connection, memory, (memory.c.at > now,), -back, "at", "until")
-    _move(connection, mutes, (mutes.c.ended_at.is_(None), mutes.c.created_at > now), -back,
-          "created_at", "until")  # fmt: skip
+    silence = (mutes.c.ended_at.is_(None), mutes.c.created_at > now)
+    _move(connection, mutes, silence, -back, "created_at", "until")
 
 
 def set_forward(connection: sa.Connection, engine: Engine, seconds: float, now: float) -> None:
@@ -92,6 +93,39 @@ def see_clock(connection: sa.Connection, engine: Engine, newest: int, now: float
     if was > now + SKEW:
         set_back(connection, engine, was, newest, now)
         connection.execute(meta.update().where(meta.c.key == "checked_at").values(value=str(now)))
+
+
+def draft_in_time(draft: Draft, now: float) -> Draft:
+    """A draft that was decided by a clock which was set back before it could be written."""
+    ahead = draft.event.received_at - now
+    if ahead <= SKEW:
+        return draft
+    event = Event(0, draft.event.source, now, draft.event.body, draft.event.fields)
+    planned = tuple(_planned_in_time(one, ahead) for one in draft.planned)
+    return msgspec.structs.replace(draft, event=event, planned=planned)
+
+
+def tried_in_time(tried: Tried, now: float) -> Tried:
+    """The same for an attempt."""
+    ahead = tried.at + tried.outcome.elapsed - now
+    if ahead <= SKEW:
+        return tried
+    due_at, again_at = (None if at is None else at - ahead for at in (tried.due_at, tried.again_at))
+    return msgspec.structs.replace(tried, at=tried.at - ahead, due_at=due_at, again_at=again_at)
+
+
+def _planned_in_time(planned: Planned, ahead: float) -> Planned:
+    moment = None if planned.moment is None else planned.moment - ahead
+    terms = planned.terms
+    if terms is not None:
+        hold, digest, again = terms.hold_until, terms.digest, terms.again
+        terms = msgspec.structs.replace(
+            terms,
+            hold_until=None if hold is None else hold - ahead,
+            digest=digest and Batch(digest.key, digest.closes - ahead),
+            again=again and (again[0] - ahead, again[1]),
+        )
+    return msgspec.structs.replace(planned, moment=moment, terms=terms)
 
 
 def _is_done(connection: sa.Connection, engine: Engine, by: float, now: float) -> bool:

@@ -45,11 +45,10 @@ class Accepted(msgspec.Struct, frozen=True):
 def delivery_key(uid: str, first: int, created_at: float, last: int) -> str:
     """The name by which a far end knows a message: alike at each attempt, and never another's.
 
-    A database that was restored gives ids out again: the moment makes the name differ. There,
-    other deliveries may go together than before: so the last of several is named too.
+    A restored database gives ids out again: the moment differs; and puts others together: so does
+    the last of several.
     """
-    more = "" if last == first else f"-{last}"
-    return f"{uid}-{first}-{round(created_at * 1e6):x}{more}"
+    return f"{uid}-{first}-{round(created_at * 1e6):x}" + (f"-{last}" if last != first else "")
 
 
 class Listed(msgspec.Struct, frozen=True):

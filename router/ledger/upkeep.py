@@ -45,16 +45,21 @@ class Upkeep:
             lambda c: timers.fire(c, self._engine, terms_of, slot=self._slot(), now=self._now())
         )
 
-    def set_back(self, was: float, newest: int, now: float) -> None:
-        """Take on that it is `now` and no longer `was`.
+    def set_clock(self, was: float, now: float, newest: int, follow: Callable[[], None]) -> None:
+        """Take on that it is `now` and not `was`, which is what it would be by the clock of before.
 
-        `newest` is the highest delivery id that was known by then.
+        `newest` is the highest delivery id that was known by then. `follow` sets the clock of this
+        process: in the writer's thread, so that nothing is written by the old one afterwards.
         """
-        self._call(lambda c: clock_set.set_back(c, self._engine, was, newest, now))
 
-    def set_forward(self, seconds: float, now: float) -> None:
-        """Take on that it is `now`, so many seconds later than by the clock of before."""
-        self._call(lambda c: clock_set.set_forward(c, self._engine, seconds, now))
+        def take_on(connection: sa.Connection) -> None:
+            follow()
+            if now < was:
+                clock_set.set_back(connection, self._engine, was, newest, now)
+            else:
+                clock_set.set_forward(connection, self._engine, now - was, now)
+
+        self._call(take_on)
 
     def expire(self, limits: Mapping[str, tuple[float, str | None]]) -> set[str]:
         """Fail what waited too long for channels that rest; returns the channels told instead.

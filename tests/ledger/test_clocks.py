@@ -85,12 +85,16 @@ def fail(ledger: Ledger, clock: Clock, held: InHand, wait: float = 10.0) -> None
 def set_back(ledger: Ledger, clock: Clock, seconds: float) -> None:
     was, newest = clock.now, ledger.due(clock.now).newest
     clock.now -= seconds
-    ledger.upkeep.set_back(was, newest, clock.now)
+    ledger.upkeep.set_clock(was, clock.now, newest, _already)
 
 
 def set_forward(ledger: Ledger, clock: Clock, seconds: float) -> None:
     clock.now += seconds
-    ledger.upkeep.set_forward(seconds, clock.now)
+    ledger.upkeep.set_clock(clock.now - seconds, clock.now, 10**9, _already)
+
+
+def _already() -> None:
+    """The clock of these tests is set at once."""
 
 
 def test_what_failed_by_a_wrong_clock_is_tried_again_after_its_wait_and_rests_no_longer(
@@ -216,11 +220,39 @@ def test_the_first_process_to_see_it_moves_what_waits_and_no_other(
     (set_forward if seconds > 0 else set_back)(ledger, clock, DAY)
     first = seen()
     clock.now += 3.0
-    if seconds > 0:
-        ledger.upkeep.set_forward(DAY + 0.2, clock.now)
-    else:
-        ledger.upkeep.set_back(clock.now + DAY + 0.2, 10**9, clock.now)
+    was = clock.now - seconds - 0.2
+    ledger.upkeep.set_clock(was, clock.now, 10**9, _already)
     assert seen() == first
+
+
+def test_what_was_decided_by_the_old_clock_and_is_written_by_the_new_one_waits_no_longer(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    wrong = Clock()
+    wrong.now = NOW + DAY
+    accept(ledger, wrong, Planned("r", "c"))
+    digest(ledger, wrong, 2)
+    accept(ledger, wrong, Planned("r", "d", moment=wrong.now + 60.0), 3)
+    fail(ledger, wrong, claim(ledger, hands)[0])
+    waits = sorted(round(one.due_at - NOW) for one in ledger.deliveries(Filters()))
+    assert waits == [10, 30, 60]
+
+
+def test_a_process_that_sees_it_last_takes_its_own_along(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    clock.now += DAY
+    set_back(ledger, clock, DAY)
+    clock.now += DAY  # another process goes by the old one still
+    digest(ledger, clock)
+    accept(ledger, clock, Planned("r", "c"), 2)
+    fail(ledger, clock, claim(ledger, hands)[0])
+    accept(ledger, clock, Planned("r", "d"), 3)
+    assert len(claim(ledger, hands, "d")) == 1
+    set_back(ledger, clock, DAY)
+    waits = sorted(round(one.due_at - NOW) for one in ledger.deliveries(Filters()))
+    assert waits == [10, 30, LEASE]
+    assert ledger.lanes()["c"].failing_since == NOW
 
 
 def test_a_mute_of_a_wrong_clock_ends_after_its_time(ledger: Ledger, clock: Clock) -> None:
