@@ -45,8 +45,7 @@ class Accepted(msgspec.Struct, frozen=True):
 def delivery_key(uid: str, first: int, created_at: float, last: int) -> str:
     """The name by which a far end knows a message: alike at each attempt, and never another's.
 
-    A restored database gives ids out again: the moment differs; and puts others together: so does
-    the last of several.
+    A restored database gives ids out again, and gathers others: the moment and the last differ.
     """
     return f"{uid}-{first}-{round(created_at * 1e6):x}" + (f"-{last}" if last != first else "")
 
