@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,3 +85,23 @@ def test_what_a_clock_a_day_ahead_wrote_goes_in_its_time_once_it_is_right(
         wait_until(lambda: len(running.deliveries("state=sent")) == 3)
         listed = [json.loads(one.body) for one in far.posted if one.path == "/listed"]
         assert sum(len(one.get("events") or [0]) for one in listed) == 2
+
+
+def test_a_process_that_only_receives_goes_by_it_too(
+    router: Callable[..., Running], clock: Clock, preloaded: dict[str, str]
+) -> None:
+    running = router(RULES.format(url="http://127.0.0.1:9"), **preloaded)
+    running.stop()
+    running.start("--role", "receive")
+    _post(running, "case_created", 1)
+    clock.set(DAY)
+
+    def ahead() -> float:
+        _post(running, "case_created", 2)
+        latest, *_, first = (
+            datetime.fromisoformat(one["received_at"])
+            for one in running.get("/api/events")[1]["items"]
+        )
+        return (latest - first).total_seconds()
+
+    wait_until(lambda: ahead() >= DAY)
