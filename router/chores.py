@@ -118,7 +118,8 @@ class Chores:
             if shared is not None:
                 shared.set(now + self._scheduler.monotonic() - moment)
 
-        if now < was - BACK or now > was + FORWARD:
+        jumped = now < was - BACK or now > was + FORWARD
+        if jumped:
             self._tell_clock(now - was)
             newest, take_on = self._newest, self._ledger.upkeep.set_clock
             if not self._do("set clock", lambda now: take_on(was, now, newest, follow), now):
@@ -126,6 +127,8 @@ class Chores:
                 if self._tries < TRIES:
                     return
         follow()
+        if jumped:
+            self.watch.set_clock(now - was, now)
         self._last, self._ticked, self._tries = now, moment, 0
 
     def _tell_clock(self, seconds: float) -> None:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from router.event import Event
 from router.gate import SKEW
 from router.ledger.accept import LEASE
+from router.ledger.own import HEARD
 from router.ledger.shared_clock import NOISE
 from router.ledger.tables import PENDING, QUEUED, deliveries, lanes, memory, meta, mutes
 from router.timing import Batch, Planned
@@ -54,7 +55,8 @@ def set_back(
     # Nobody was told their names yet, of which the moment they were made is a part.
     _move(connection, deliveries, (*free, ahead, ~tried), -back, "created_at", "moment", "due_at")
     _move(connection, deliveries, (*free, tried, deliveries.c.due_at > was), -back, "due_at")
-    _move(connection, deliveries, (PENDING, tried, deliveries.c.moment > now), -back, "moment")
+    begun = (PENDING, sa.or_(tried, deliveries.c.due_at <= now), deliveries.c.moment > now)
+    _move(connection, deliveries, begun, -back, "moment")
     _bound_leases(connection, now)
     for name in ("rests_until", "failing_since", "last_error_at"):  # this one last: it is asked
         failed = (lanes.c.last_error_at > now, lanes.c[name] > now)
@@ -67,8 +69,8 @@ def set_back(
 def set_forward(connection: sa.Connection, engine: Engine, seconds: float, now: float) -> None:
     """Take on that it is `now`, so many seconds later than by the clock of before.
 
-    What lies in between is due. But nothing was tried meanwhile, nobody rested, and what is in
-    hand is so still: that time is not counted.
+    What lies in between is due. But nothing was tried meanwhile, nobody rested or was silent, and
+    what is in hand is so still: that time is not counted.
     """
     if _is_done(connection, engine, seconds, now):
         return
@@ -79,8 +81,11 @@ def set_forward(connection: sa.Connection, engine: Engine, seconds: float, now: 
     _move(connection, deliveries, (PENDING, deliveries.c.owner.is_not(None)), seconds, "due_at")
     _bound_leases(connection, now)
     before = now - seconds
-    _move(connection, lanes, (lanes.c.failing_since <= before,), seconds, "failing_since")
     _move(connection, lanes, (lanes.c.rests_until > before,), seconds, "rests_until")
+    failed = (lanes.c.failing_since <= before,)
+    _move(connection, lanes, failed, seconds, "failing_since", "last_error_at")
+    heard = (memory.c.key.startswith(HEARD, autoescape=True), memory.c.at <= before)
+    _move(connection, memory, heard, seconds, "at")
 
 
 def see_clock(connection: sa.Connection, engine: Engine, newest: int, now: float) -> None:

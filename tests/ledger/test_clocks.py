@@ -115,6 +115,25 @@ def test_what_failed_by_a_wrong_clock_is_tried_again_after_its_wait_and_rests_no
     assert len(claim(ledger, hands)) == 1
 
 
+def test_a_rest_lasts_as_long_through_a_wrong_time(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    for case in range(3):
+        accept(ledger, clock, Planned("r", "c"), case)
+    for held in claim(ledger, hands):
+        fail(ledger, clock, held, 100.0)
+    clock.now += 50.0
+    set_forward(ledger, clock, DAY)
+    assert claim(ledger, hands) == []
+    clock.now += 20.0
+    set_back(ledger, clock, DAY)
+    clock.now += 20.0
+    assert claim(ledger, hands) == []
+    assert round(ledger.due(clock.now).channels["c"] - clock.now) == 10
+    clock.now += 11.0
+    assert len(claim(ledger, hands)) == 1
+
+
 def digest(ledger: Ledger, clock: Clock, case: int = 1, seconds: float = 30.0) -> None:
     batch = Batch("d", clock.now + seconds)
     accept(ledger, clock, Planned("r", "c", terms=Terms(digest=batch)), case)
@@ -261,6 +280,16 @@ def test_a_mute_of_a_wrong_clock_ends_after_its_time(ledger: Ledger, clock: Cloc
     set_back(ledger, clock, DAY)
     clock.now += 61.0
     assert len(ledger.upkeep.end_mutes()) == 1
+
+
+@pytest.mark.parametrize("seconds", [DAY, -DAY])
+def test_nobody_was_silent_while_the_clock_was_set(
+    ledger: Ledger, clock: Clock, seconds: float
+) -> None:
+    ledger.upkeep.note_seen({"atfinity": clock.now})
+    clock.now += 100.0
+    (set_forward if seconds > 0 else set_back)(ledger, clock, DAY)
+    assert ledger.upkeep.note_seen({"atfinity": 0.0}) == {"atfinity": clock.now - 100.0}
 
 
 def test_a_rate_goes_on_where_it_was(ledger: Ledger, hands: Hands, clock: Clock) -> None:
