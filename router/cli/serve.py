@@ -86,7 +86,7 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     except (LedgerError, LedgerUnavailable) as error:
         log.flush()
         fail(redactor.scrub(f"the database cannot be used: {error}"))
-    except Exception:  # noqa: BLE001 - it ends in full words, and another may be started
+    except (Exception, SystemExit):  # noqa: BLE001 - it ends in full words, unlike as asked
         get_logger().exception("service_fault")
         status = GAVE_UP
     log.flush()
