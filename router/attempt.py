@@ -77,12 +77,14 @@ class Attempts:
                 outcome = Outcome(kind="retry", detail=FAULT, elapsed=self._now() - at)
             else:
                 outcome = force.gateway.send(delivery, message)
+            # What is counted is the time that there was, should the clock have been set meanwhile.
+            now = self._now()
             follows = what_next(
                 outcome,
                 channel.retry,
                 attempt=held.attempt,
-                moment=held.moment,
-                now=self._now(),
+                moment=held.moment + max(0.0, now - at - outcome.elapsed),
+                now=now,
                 luck=self._luck(),
             )
         return Tried(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.access import IDLE, LONGEST
-from router.ledger import LedgerUnavailable
+from router.ledger import LedgerUnavailable, SharedClock
 from router.log import Repeated, get_logger
 from router.watch import Watching
 
@@ -26,10 +26,14 @@ TAKE_OVER = 3.0
 WATCH = 5.0
 EXPIRE = 3.0
 RARE = 60.0
+CLOCK = 1.0
+"""Seconds between two looks at the clock that counts."""
 BACK = 1.0
 """Seconds that a clock has to be set back for what was due to be looked after."""
 FORWARD = 60.0
 """Seconds that a clock has to be set forward for it to be told, and purging to wait."""
+TRIES = 5
+"""Looks after which the clock counts as it is, though the ledger does not take it on."""
 FIRST_PURGE = 600.0
 """Seconds before a process purges, from its start and from when its clock was set forward: a clock
 that is wrong is set right by then, and has taken no history away."""
@@ -69,8 +73,9 @@ class Chores:
         self._now = now
         self.watch = Watching(ledger, rules, now)
         self._faults = Repeated("chore_fault")
-        self._last = 0.0
+        self._last = now()
         self._ticked = scheduler.monotonic()
+        self._tries = 0
         self._scheduler = scheduler
         self._purge_from = self._ticked + min(FIRST_PURGE, rules.retention)  # monotonic
         self._newest = 0  # the highest delivery id of the last look
@@ -93,35 +98,55 @@ class Chores:
 
     def step(self) -> None:
         """Do what it is time for."""
+        if self._scheduler.monotonic() - self._ticked >= CLOCK:
+            self._do("clock", self._see_clock, 0.0)
         now = self._now()
-        self._see_clock(now)
         for chore in self._chores:
             if chore.is_due(now):
                 chore.done_at = now
                 self._do(chore.name, chore.do, now)
 
-    def _see_clock(self, now: float) -> None:
-        """See whether the clock was set since the last time."""
+    def _see_clock(self, _: float) -> None:
+        """See whether the clock was set since the last time; nothing is written by it before the
+        ledger has taken it on."""
+        shared = self._now if isinstance(self._now, SharedClock) else None
+        now = self._now() if shared is None else shared.look()
         moment = self._scheduler.monotonic()
-        was, self._last = self._last, now
-        passed, self._ticked = moment - self._ticked, moment
-        if now < was - BACK:
-            _log.warning("clock_set_back", seconds=round(was - now, 3))
-            self._do("set back", lambda _: self._set_back(was), now)
-        elif was and now - was > passed + FORWARD:
-            _log.warning("clock_set_forward", seconds=round(now - was - passed, 3))
-            self._purge_from = moment + min(FIRST_PURGE, self._rules.retention)
+        was = self._last + moment - self._ticked
 
-    def _do(self, name: str, do: Callable[[float], None], now: float) -> None:
+        def follow() -> None:
+            if shared is not None:
+                shared.set(now + self._scheduler.monotonic() - moment)
+
+        jumped = now < was - BACK or now > was + FORWARD
+        if jumped:
+            self._tell_clock(now - was)
+            newest, take_on = self._newest, self._ledger.upkeep.set_clock
+            if not self._do("set clock", lambda now: take_on(was, now, newest, follow), now):
+                self._tries += 1
+                if self._tries < TRIES:
+                    return
+        follow()
+        if jumped:
+            self.watch.set_clock(now - was, now)
+        self._last, self._ticked, self._tries = now, moment, 0
+
+    def _tell_clock(self, seconds: float) -> None:
+        if seconds < 0:
+            _log.warning("clock_set_back", seconds=round(-seconds, 3))
+            return
+        _log.warning("clock_set_forward", seconds=round(seconds, 3))
+        self._purge_from = self._scheduler.monotonic() + min(FIRST_PURGE, self._rules.retention)
+
+    def _do(self, name: str, do: Callable[[float], object], now: float) -> bool:
+        """Do one thing; answers whether that went well."""
         try:
             do(now)
         except Exception as error:  # noqa: BLE001 - told in the log; its next time comes
             self._faults.note(name, error, expected=isinstance(error, LedgerUnavailable))
-        else:
-            self._faults.over(name)
-
-    def _set_back(self, was: float) -> None:
-        self._ledger.upkeep.set_back(was, self._newest)
+            return False
+        self._faults.over(name)
+        return True
 
     def _take_over(self, _now: float) -> None:
         released = self._ledger.take_over()

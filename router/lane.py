@@ -35,7 +35,8 @@ class Lane:
         """When a delivery of it was last begun, ended or claimed (monotonic seconds)."""
         self.mended_at = self.moved_at
         """When it was last served anew, because nothing of it moved."""
-        self._arrival = 0.0
+        self._rate: Rate | None = None
+        self._arrival = 0.0  # monotonic
 
     def empty(self) -> list[InHand]:
         """Take out what is not yet begun."""
@@ -46,17 +47,18 @@ class Lane:
             except Empty:
                 return waiting
 
-    def spacing(self, rate: Rate | None, now: float) -> float:
+    def spacing(self, rate: Rate | None, moment: float) -> float:
         """Seconds until the next send may begin, which is then counted as begun.
 
         The ledger keeps the rate over all processes; this keeps the moments themselves apart,
-        however late a thread gets to run.
+        however late a thread gets to run. `moment` is of the monotonic clock: each thread that
+        waits holds a moment of its own, which no clock that is set may move to another's.
         """
         if rate is None:
             return 0.0
         with self.lock:
-            ahead = (rate.burst - 1) * rate.spacing
-            arrival = min(self._arrival, now + ahead + rate.spacing)  # a clock that was set back
-            begin = max(now, arrival - ahead)
-            self._arrival = max(arrival, begin) + rate.spacing
-        return begin - now
+            if rate != self._rate:
+                self._rate, self._arrival = rate, moment
+            begin = max(moment, self._arrival - (rate.burst - 1) * rate.spacing)
+            self._arrival = max(self._arrival, begin) + rate.spacing
+        return begin - moment

@@ -134,7 +134,7 @@ class Sending:
 
     def _pace(self, lane: Lane, delivery: InHand) -> bool:
         """Wait for the channel's rate; False if it is given back because the process stops."""
-        wait = lane.spacing(self.rate(lane.channel), self._now())
+        wait = lane.spacing(self.rate(lane.channel), self._scheduler.monotonic())
         if wait > 0 and self._stopping.wait(wait):
             self.give_back([delivery])
             return False

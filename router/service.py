@@ -21,7 +21,7 @@ from router.accept import Receipt, accept
 from router.access import Access
 from router.identity import Identity
 from router.in_force import Loaded, Rules
-from router.ledger import LedgerUnavailable, Process, open_ledger
+from router.ledger import LedgerUnavailable, Process, SharedClock, open_ledger
 from router.log import get_logger
 from router.metrics import Metrics
 from router.pools import CLOSING, RELOADS
@@ -66,23 +66,23 @@ class Service:
         settings: Settings,
         environment: Mapping[str, str],
         read_file: Callable[[str], str],
-        now: Callable[[], float],
+        wall: Callable[[], float],
         redactor: Redactor,
         role: Role = "all",
         scheduler: Scheduler = THREADS,
     ) -> None:
         """Open the ledger and put the rules in force.
 
-        The secrets of every ruleset are made known to `redactor`. Raises LedgerError or NoRules,
-        in words for the operator.
+        `wall` is this machine's clock. The secrets of every ruleset are made known to `redactor`.
+        Raises LedgerError or NoRules, in words for the operator.
         """
         self.settings = settings
         self.role = role
-        self.now = now
-        self.started_at = now()
+        self.now = now = SharedClock(wall, scheduler.monotonic)
         self.metrics = Metrics()
         existing = settings.database_expect == "existing"
         self.ledger = open_ledger(settings.database_url, now, scheduler, existing=existing)
+        self.started_at = now()
         try:
             self.rules = Rules(settings, environment, read_file, self.ledger, redactor, scheduler)
         except BaseException:
@@ -158,7 +158,9 @@ class Service:
         self._tell(self.rules.last)
         self._end_removed()
         self._present()
-        if self.role != "receive":
+        if self.role == "receive":
+            self.now.keep(self.supervisor, THREADS)
+        else:
             self.worker.start(self.supervisor)
         self.supervisor.keep(RULES, self._rules_watch.run, silence=RULES_SILENCE)
         self.supervisor.ensure()

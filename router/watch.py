@@ -45,6 +45,12 @@ class Watching:
         with self._lock:
             self._heard[source] = max(at, self._heard.get(source, 0.0))
 
+    def set_clock(self, seconds: float, now: float) -> None:
+        """The clock was set by so much, and it is `now`: nobody was silent meanwhile."""
+        with self._lock:
+            self._heard = {name: min(now, at + seconds) for name, at in self._heard.items()}
+        self._told.clear()  # the ledger knows what counts still
+
     def step(self, now: float) -> None:
         """Tell what there is to tell by now."""
         for mute in self._ledger.upkeep.end_mutes():

@@ -136,7 +136,10 @@ class Worker:
         known = channel in self._rules.current.ruleset.channels
         if not known or self._sending.is_paused(channel):
             return 0
-        return max(0, IN_HAND - self.lane(channel).held)
+        # What a claim lets go by a rate goes now: waiting here behind sends that hang, it would go
+        # later, together with what other processes claim then.
+        most = IN_HAND if self.rate(channel) is None else self._concurrency(channel)
+        return max(0, most - self.lane(channel).held)
 
     def free(self, channel: str) -> int:
         if self.lane(channel).more or self.rate(channel) is not None:

@@ -269,7 +269,6 @@ NUMBERS = (
     ("24 hours, 5 seconds and an hour", rules.Retry() == rules.Retry(86400.0, 5.0, 3600.0)),
     ("After three such failures in a row", lanes.TRIP == 3),
     ("an hour at most", lanes.LONGEST_REST == 3600.0),
-    ("may differ by five seconds", gate.SKEW == 5.0),
     ("200 events at a time", purge.STEP == 200),
     ("`ROUTER_RETENTION` | `90d`", settings.Settings.__struct_defaults__.count(90 * 86400.0) == 1),
     (render._HELD.format(number=3), True),

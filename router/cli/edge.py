@@ -60,10 +60,11 @@ def read_text(path: str) -> str:
 
 def open_ledger_now(settings: Settings) -> Ledger:
     """The ledger that a service has made; ends in words if there is none or it does not open."""
-    from router.ledger import LedgerError, open_ledger  # noqa: PLC0415 - not for `--help`
+    from router.ledger import LedgerError, SharedClock, open_ledger  # noqa: PLC0415 - not for `--help`
 
+    clock = SharedClock(time.time, time.monotonic)
     try:
-        return open_ledger(settings.database_url, time.time, make=False)
+        return open_ledger(settings.database_url, clock, make=False)
     except LedgerError as error:
         fail(str(error))
 

@@ -36,6 +36,7 @@ from router.ledger.shapes import (
     State,
     Tried,
 )
+from router.ledger.shared_clock import SharedClock
 from router.ledger.tallies import Tally
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "Resent",
     "Run",
     "Session",
+    "SharedClock",
     "State",
     "Tally",
     "Timer",

@@ -251,7 +251,7 @@ def _in_hand(draft: Draft, row: NewDelivery, uid: str) -> InHand:
     event = draft.event
     return InHand(
         id=row.id,
-        key=delivery_key(uid, row.id, row.created_at),
+        key=delivery_key(uid, row.id, row.created_at, row.id),
         event=type(event)(row.event_id, event.source, event.received_at, event.body, event.fields),
         ruleset=row.ruleset,
         rule=row.rule,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from router.ledger.accept import accept
 from router.ledger.claim import claim
+from router.ledger.clock_set import draft_in_time, tried_in_time
 from router.ledger.lanes import add_lanes
 from router.ledger.orders import (
     AcceptOrder,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from router.ledger.accept import Written
     from router.ledger.engine import Engine
-    from router.ledger.shapes import Claim
+    from router.ledger.shapes import Claim, Draft, Tried
 
 
 class Batch(NamedTuple):
@@ -53,22 +54,22 @@ class Committed(NamedTuple):
 def commit(connection: sa.Connection, engine: Engine, batch: Batch) -> Committed:
     """Write a batch in one transaction; raises what the database raises."""
     orders, hands, slot, now = batch.orders, batch.hands, batch.slot, batch.now
-    drafts = [order for order in orders if isinstance(order, AcceptOrder)]
-    tried = [order for order in orders if isinstance(order, RecordOrder)]
+    drafts = [draft_in_time(o.draft, now) for o in orders if isinstance(o, AcceptOrder)]
+    tried = [tried_in_time(o.tried, now) for o in orders if isinstance(o, RecordOrder)]
     calls = [order for order in orders if isinstance(order, CallOrder)]
     # In the order of names: every process locks the channels' rows in one order.
     channels = sorted({order.channel for order in orders if isinstance(order, ClaimOrder)})
     with connection.begin():
         lock_cases(connection, engine, _cases(drafts, tried))
-        failed = {o.tried.delivery.channel for o in tried if o.tried.outcome.kind != "delivered"}
+        failed = {one.delivery.channel for one in tried if one.outcome.kind != "delivered"}
         add_lanes(connection, engine, failed.union(channels))
         freed: set[str] = set()
         if tried:
-            freed = record(connection, engine, [o.tried for o in tried], slot=slot, now=now)
+            freed = record(connection, engine, tried, slot=slot, now=now)
         written = accept(
             connection,
             engine,
-            [order.draft for order in drafts],
+            drafts,
             room=hands.free if hands else _no_room,
             slot=slot,
             uid=batch.uid,
@@ -115,10 +116,10 @@ def follow_ups(committed: Committed, hands: Hands | None) -> list[Callable[[], N
     return steps
 
 
-def _cases(drafts: Sequence[AcceptOrder], tried: Sequence[RecordOrder]) -> set[str | None]:
+def _cases(drafts: Sequence[Draft], tried: Sequence[Tried]) -> set[str | None]:
     """The cases whose turns a batch may change."""
-    posted = {o.draft.event.case_key for o in drafts if o.draft.planned or o.draft.cancels}
-    return posted.union(*(order.tried.delivery.cases for order in tried))
+    posted = {draft.event.case_key for draft in drafts if draft.planned or draft.cancels}
+    return posted.union(*(one.delivery.cases for one in tried))
 
 
 def _no_room(_channel: str) -> int:

@@ -191,7 +191,7 @@ def _in_hand(
         )
     return InHand(
         id=first.id,
-        key=delivery_key(uid, first.id, first.created_at),
+        key=delivery_key(uid, first.id, first.created_at, last.id),
         event=by_id[last.event_id],
         ruleset=last.ruleset,
         rule=first.rule,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from router.ledger.engine import Engine
 
-Kind = Literal["new", "known", "moved", "emptied", "replaced", "restored"]
+Kind = Literal["new", "known", "moved", "emptied", "replaced", "restored", "promoted"]
 
 JUMP = 1_000_000
 """Ids that are left out where it is not known how far the lost stretch of time went."""
@@ -43,6 +43,7 @@ class Opening(msgspec.Struct, frozen=True):
 
     kind: Kind
     mark: Mark
+    place: str
     text: str = ""
 
 
@@ -59,6 +60,10 @@ _TEXTS: dict[Kind, str] = {
         "the database is an older state of itself: what was accepted or sent after it was saved is"
         " not here; what it holds as due is sent, marked as a possible repeat"
     ),
+    "promoted": (
+        "the database has begun a new timeline (a standby took over, or it was restored): what had"
+        " not reached it is not here; what it holds as due is sent, marked as a possible repeat"
+    ),
     "moved": "the database is a copy at another place; nothing is missing",
 }
 
@@ -69,7 +74,7 @@ def open_generation(connection: sa.Connection, engine: Engine, now: float) -> Op
     Call it in a transaction that writes, once for each start; of two processes that start at once
     the second finds what the first has written.
     """
-    keys = _keys(connection, engine)
+    keys = _keys(connection, engine, _CHANGES)
     uid, generation = keys["uid"], int(keys.get("generation", "0"))
     place, old_place = place_of(connection, engine), keys.get("place")
     newest = _newest(connection, engine)
@@ -77,10 +82,12 @@ def open_generation(connection: sa.Connection, engine: Engine, now: float) -> Op
     mark = Mark(uid, generation, *newest)
     fresh = "generation" not in keys and newest[0] == 0
     kind = _kind(mark, left, fresh=fresh, moved=old_place is not None and old_place != place)
-    if kind in ("emptied", "replaced", "restored"):
+    if kind == "restored" and left is None and _promoted(str(old_place), place):
+        kind = "promoted"
+    if kind in ("emptied", "replaced", "restored", "promoted"):
         highest = [max(pair) for pair in zip(newest, _ids(left), strict=True)]
         _jump(connection, engine, [number + JUMP for number in highest])
-    if kind in ("replaced", "restored"):
+    if kind in ("replaced", "restored", "promoted"):
         # What is due by now: the time that is lost may have sent it.
         due = sa.or_(deliveries.c.turn != LATER, deliveries.c.due_at <= now)
         maybe = sa.case((deliveries.c.attempt > 0, deliveries.c.attempt), else_=1)
@@ -93,7 +100,7 @@ def open_generation(connection: sa.Connection, engine: Engine, now: float) -> Op
     engine.insert(connection, meta, rows, kept)
     mark = Mark(uid, generation, *_newest(connection, engine))
     write_mark(engine, mark)  # before another process may look at it
-    return Opening(kind, mark, _TEXTS.get(kind, ""))
+    return Opening(kind, mark, place, _TEXTS.get(kind, ""))
 
 
 def _kind(mark: Mark, left: Mark | None, *, fresh: bool, moved: bool) -> Kind:
@@ -109,11 +116,22 @@ def _kind(mark: Mark, left: Mark | None, *, fresh: bool, moved: bool) -> Kind:
     return "restored" if left is None else "moved"
 
 
-def changed(connection: sa.Connection, engine: Engine, since: Mark) -> str | None:
-    """Why the database is not the one that was opened any more, in words; None if it is."""
+def _promoted(old: str, new: str) -> bool:
+    """Whether nothing but the timeline of a PostgreSQL differs."""
+    return old.count("-") == 2 and old.rpartition("-")[0] == new.rpartition("-")[0]
+
+
+def changed(
+    connection: sa.Connection, engine: Engine, since: Mark, place: str, *, writes: bool
+) -> str | None:
+    """Why the database is not the one that was opened any more, in words; None if it is.
+
+    With `writes`, a standby that cannot be written to yet is refused, as PostgreSQL words it.
+    """
     try:
-        keys = _keys(connection, engine, lock=False)
+        keys = _keys(connection, engine, _KEPT if writes else None)
         newest = _newest(connection, engine)
+        here = place if engine.sqlite else place_of(connection, engine)
     except DBAPIError as error:
         if "no such table" in str(error) or getattr(error.orig, "sqlstate", "") == "42P01":
             return "the tables of the database are gone"
@@ -124,6 +142,8 @@ def changed(connection: sa.Connection, engine: Engine, since: Mark) -> str | Non
         return "the database was replaced or restored, as another process has found"
     if newest[0] < since.events or newest[1] < since.deliveries:
         return "the database was restored: it is an older state of itself"
+    if here != place and not here.endswith("-"):
+        return "another server of the database answers now, or it was restored"
     return None
 
 
@@ -134,7 +154,8 @@ def current_mark(connection: sa.Connection, engine: Engine, since: Mark) -> Mark
 
 def place_of(connection: sa.Connection, engine: Engine) -> str:
     """What changes when a database is copied or restored: on SQLite the file's number; on
-    PostgreSQL the numbers of the database and of a table, and the timeline."""
+    PostgreSQL the numbers of the database and of a table, and the timeline (nothing as long as it
+    is a standby)."""
     if engine.file is not None:
         return str(engine.file.stat().st_ino)
     numbers = (
@@ -173,10 +194,17 @@ def _mark_path(engine: Engine) -> Path | None:
     return None if file is None else file.with_name(f"{file.name}-mark")
 
 
-def _keys(connection: sa.Connection, engine: Engine, *, lock: bool = True) -> dict[str, str]:
-    query = sa.select(meta.c.key, meta.c.value).order_by(meta.c.key)
-    rows = connection.execute(query.with_for_update() if lock and not engine.sqlite else query)
-    return {row.key: row.value for row in rows}
+_ALL = sa.select(meta.c.key, meta.c.value).order_by(meta.c.key)
+_CHANGES = _ALL.with_for_update()
+_KEPT = _ALL.with_for_update(read=True, key_share=True)
+"""Waits for nobody, and is a write for PostgreSQL all the same: a standby refuses it."""
+
+
+def _keys(
+    connection: sa.Connection, engine: Engine, query: sa.Select[tuple[str, str]] | None
+) -> dict[str, str]:
+    wanted = _ALL if query is None or engine.sqlite else query
+    return {row.key: row.value for row in connection.execute(wanted)}
 
 
 def _newest(connection: sa.Connection, engine: Engine) -> tuple[int, int]:

@@ -26,7 +26,7 @@ _log = get_logger()
 
 
 class DatabaseGone(Exception):
-    """The file of the database is not there any more, or another one is; nothing is accepted."""
+    """The database is not there any more, or another one is; nothing is accepted."""
 
 
 class Identification:
@@ -42,7 +42,7 @@ class Identification:
         """Compare the database with what was opened, and keep how far it is now."""
         if self.lost is not None or not self._engine.is_there():
             return  # the writer saves what it holds, and says so
-        reason = changed(connection, self._engine, self._mark)
+        reason = self._changed(connection, writes=False)
         if reason is not None:
             self.lost = reason
             return
@@ -51,16 +51,36 @@ class Identification:
             self._mark = mark
             write_mark(self._engine, mark)
 
+    def recognize(self, connection: sa.Connection) -> None:
+        """Before the first commit of a session: see where its address has led to.
+
+        A standby that was promoted takes what is written at once, and counts from where it had
+        come: so it is looked at before, and not seconds later. Raises DatabaseGone, or what
+        PostgreSQL says of a standby that is none yet.
+        """
+        if self._engine.sqlite:
+            return  # a file is looked at after each commit
+        with connection.begin():
+            self.lost = self.lost or self._changed(connection, writes=True)
+        self.require_known()
+
+    def require_known(self) -> None:
+        """Raises DatabaseGone once the database is known to be another one: write nothing there."""
+        if self.lost is not None:
+            raise DatabaseGone(self.lost)
+
+    def _changed(self, connection: sa.Connection, *, writes: bool) -> str | None:
+        place = self.opening.place
+        return changed(connection, self._engine, self._mark, place, writes=writes)
+
     def require(self, connection: sa.Connection, beat: Beat) -> None:
         """After a commit: see that the file is still under its name, else save what it holds.
 
         Raises DatabaseGone: then nothing of that commit may be acknowledged.
         """
-        if self.lost is None and self._engine.is_there():
-            return
-        if self.lost is None:
+        if self.lost is None and not self._engine.is_there():
             self.lost = self._save(connection, beat)
-        raise DatabaseGone(self.lost)
+        self.require_known()
 
     def _save(self, connection: sa.Connection, beat: Beat) -> str:
         """Copy the database, which has no name any more, beside where it was."""

@@ -12,6 +12,7 @@ from router.ledger import read
 from router.ledger.accept import note_checked
 from router.ledger.backtests import Backtests
 from router.ledger.cancel import cancel
+from router.ledger.clock_set import see_clock
 from router.ledger.desk import Desk
 from router.ledger.diagnosis import diagnose
 from router.ledger.due import Due, find_due
@@ -98,7 +99,9 @@ class Ledger:
         """
         self._slots = Slots(self._engine)
         with in_words(), self._engine.writing.begin() as connection:
-            opening = open_generation(connection, self._engine, self._now())
+            now = self._now()
+            opening = open_generation(connection, self._engine, now)
+            see_clock(connection, self._engine, opening.mark.deliveries, now)
         self.identity = Identification(self._engine, opening)
         slot = self._slots.mine
         self._writer = Writer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -9,6 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from router.ledger.engine import LedgerError, first_line, open_engine
 from router.ledger.ledger import Ledger
 from router.ledger.migrate import migrate, version
+from router.ledger.shapes import LedgerUnavailable
+from router.ledger.shared_clock import SharedClock, database_time
 from router.scheduler import THREADS
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ def open_ledger(
 ) -> Ledger:
     """Open the database and bring its schema up to date; raises LedgerError in words.
 
+    A SharedClock goes by the clock of a PostgreSQL from then on.
     Without `make`, a database file that is not there is not made either; with `existing`, nothing
     is made of a database that is empty.
     """
@@ -46,10 +50,12 @@ def open_ledger(
             raise LedgerError(f"the database is empty{_EXPECTED}")  # noqa: TRY301 - closed below
         migrate(engine)
         engine.remember_file()
+        if isinstance(now, SharedClock) and not engine.sqlite:
+            now.follow(partial(database_time, engine))
     except LedgerError:
         engine.close()
         raise
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, LedgerUnavailable, OSError) as error:
         engine.close()
         raise LedgerError(f"the database cannot be opened: {first_line(error)}") from None
     return Ledger(engine, now, scheduler)

@@ -66,7 +66,7 @@ def note_seen(
     connection: sa.Connection, engine: Engine, seen: Mapping[str, float]
 ) -> dict[str, float]:
     """Remember when each source was last heard of; returns the latest that any process knows."""
-    keys = {f"heard\x1f{source}": source for source in seen}
+    keys = {f"{HEARD}{source}": source for source in seen}
     rows = [(key, seen[source], FOREVER, 0, 0) for key, source in sorted(keys.items())]
     later = "ON CONFLICT (key) DO UPDATE SET at = excluded.at WHERE memory.at < excluded.at"
     engine.insert(connection, memory, rows, later)
@@ -75,3 +75,5 @@ def note_seen(
 
 
 FOREVER = 1e12
+HEARD = "heard\x1f"
+"""How a key begins under which it is remembered when a source was heard."""

@@ -42,12 +42,12 @@ class Accepted(msgspec.Struct, frozen=True):
     deliveries: int
 
 
-def delivery_key(uid: str, delivery_id: int, created_at: float) -> str:
-    """The name by which a far end knows a delivery: alike at each attempt, and never another's.
+def delivery_key(uid: str, first: int, created_at: float, last: int) -> str:
+    """The name by which a far end knows a message: alike at each attempt, and never another's.
 
-    A database that was restored gives ids out again; the moment makes the name differ.
+    A restored database gives ids out again, and gathers others: the moment and the last differ.
     """
-    return f"{uid}-{delivery_id}-{round(created_at * 1e6):x}"
+    return f"{uid}-{first}-{round(created_at * 1e6):x}" + (f"-{last}" if last != first else "")
 
 
 class Listed(msgspec.Struct, frozen=True):

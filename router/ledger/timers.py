@@ -178,21 +178,6 @@ def _fail(
     return connection.execute(update.returning(deliveries)).all()
 
 
-def set_back(connection: sa.Connection, was: float, newest: int, now: float) -> int:
-    """Make due again what was due by the clock before it was set back; returns how many.
-
-    What is younger than `newest` (a delivery's id) was written by the clock as it is now.
-    """
-    waits = (
-        PENDING,
-        deliveries.c.id <= newest,
-        deliveries.c.owner.is_(None),
-        deliveries.c.due_at > now,
-        deliveries.c.due_at <= was,
-    )
-    return connection.execute(deliveries.update().where(*waits).values(due_at=now)).rowcount
-
-
 def _tried_lately(connection: sa.Connection, channel: str, now: float) -> bool:
     """Whether the channel has failed since its last rest began: a clock that was set forward says
     that much time is over in which nobody tried, and the channel may be well by now."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from router.ledger import mutes, timers
+from router.ledger import clock_set, mutes, timers
+from router.ledger.accept import note_checked
 from router.ledger.own import note_seen, tell_own
 from router.ledger.purge import Purged, forget, purge
 
@@ -44,13 +45,21 @@ class Upkeep:
             lambda c: timers.fire(c, self._engine, terms_of, slot=self._slot(), now=self._now())
         )
 
-    def set_back(self, was: float, newest: int) -> int:
-        """What was due by a clock that was set back since is due still; returns how many.
+    def set_clock(self, was: float, now: float, newest: int, follow: Callable[[], None]) -> None:
+        """Take on that it is `now` and not `was`, which is what it would be by the clock of before.
 
-        `newest` is the highest delivery id that was known by then: what is younger was written by
-        the clock as it is now.
+        `newest` is the highest delivery id that was known by then. `follow` sets the clock of this
+        process: in the writer's thread, so that nothing is written by the old one afterwards.
         """
-        return self._call(lambda c: timers.set_back(c, was, newest, self._now()))
+
+        def take_on(connection: sa.Connection) -> None:
+            follow()
+            if now < was:
+                clock_set.set_back(connection, self._engine, was, newest, now)
+            else:
+                clock_set.set_forward(connection, self._engine, now - was, now)
+
+        self._call(take_on)
 
     def expire(self, limits: Mapping[str, tuple[float, str | None]]) -> set[str]:
         """Fail what waited too long for channels that rest; returns the channels told instead.
@@ -86,5 +95,10 @@ class Upkeep:
         return self._call(lambda c: purge(c, before, after))
 
     def forget(self) -> None:
-        """Take away what is remembered for longer than it counts."""
-        self._call(lambda c: forget(c, self._now()))
+        """Take away what is remembered for longer than it counts; note what time it is."""
+
+        def both(connection: sa.Connection) -> None:
+            forget(connection, self._now())
+            note_checked(connection, self._now())
+
+        self._call(both)

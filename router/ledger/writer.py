@@ -228,13 +228,25 @@ class Writer:
         return self._commit_once(batch, beat)
 
     def _commit_once(self, batch: Sequence[Order], beat: Beat) -> Committed:
-        if self._connection is None:
-            self._connection = self._engine.writing.connect()
-            self._engine.wait_at_most(self._connection, PATIENCE)
+        self._identity.require_known()
+        connection = self._connection or self._connect()
         ours = Batch(batch, hands=self._hands, slot=self._slot, uid=self._uid, now=self._now())
-        committed = commit(self._connection, self._engine, ours)
-        self._identity.require(self._connection, beat)
+        committed = commit(connection, self._engine, ours)
+        self._identity.require(connection, beat)
         return committed
+
+    def _connect(self) -> sa.Connection:
+        """Begin a session; it is kept once it is known where it has led to."""
+        connection = self._engine.writing.connect()
+        try:
+            self._engine.wait_at_most(connection, PATIENCE)
+            self._identity.recognize(connection)
+        except BaseException:
+            connection.invalidate()
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
 
     def _tell_all(self, committed: Committed) -> None:
         """Tell what is on disk; whatever goes wrong here, none of it is written again.

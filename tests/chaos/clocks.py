@@ -118,6 +118,41 @@ def forward_a_day(stage: Stage) -> None:
             clock.set(0.0)
 
 
+@scenario(
+    "sqlite clock a day ahead",
+    "the clock of the machine is set forward a day, and back, with two replicas on SQLite",
+    prepare=_with_clocks,
+    needs=("cc",),
+    database="sqlite",
+    replicas=2,
+    bounds=Bounds(skew=6.0),
+)
+def sqlite_a_day_ahead(stage: Stage) -> None:
+    _set_all(stage, DAY)
+
+
+@scenario(
+    "sqlite clock a day behind",
+    "the same, set back a day, and forward",
+    prepare=_with_clocks,
+    needs=("cc",),
+    database="sqlite",
+    replicas=2,
+    bounds=Bounds(skew=6.0),
+)
+def sqlite_a_day_behind(stage: Stage) -> None:
+    _set_all(stage, -DAY)
+
+
+def _set_all(stage: Stage, seconds: float) -> None:
+    with stage.fault("clock set", *stage.names):
+        for clock in stage.clocks.values():
+            clock.set(seconds)
+        stage.wait()
+        for clock in stage.clocks.values():
+            clock.set(0.0)
+
+
 def _jump(stage: Stage, seconds: float) -> None:
     victim = stage.any_name()
     with stage.fault("clock set", victim):

@@ -106,7 +106,8 @@ def _with_standby(stage: Stage) -> None:
     "standby promoted",
     "a standby lags, the primary is killed, the standby is promoted behind the same address",
     prepare=_with_standby,
-    bounds=Bounds(may_lose=True),
+    # What was lost may be acknowledged again only by a process that knows where it begins.
+    bounds=Bounds(may_lose=True, may_exit=frozenset({70})),
 )
 def standby_promoted(stage: Stage) -> None:
     if stage.proxy is None or stage.replication is None:

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 from router.calendar import Calendar
 from router.condition import Equals, Field
 from router.event import Event
-from router.ledger import mutes, timers
+from router.ledger import clock_set, mutes, timers
 from router.ledger.accept import LEASE, accept
 from router.ledger.claim import claim
 from router.ledger.engine import open_engine
@@ -236,7 +236,7 @@ class TimeMachine(RuleBasedStateMachine):
         was, self.now = self.now, self.now - seconds
         # What is in hand was taken by the clock of before: so long its lease still holds.
         with self.connection.begin():
-            timers.set_back(self.connection, was, 10**9, self.now)
+            clock_set.set_back(self.connection, self.engine, was, 10**9, self.now)
 
     @invariant()
     def nothing_is_lost(self) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sqlite3
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
+from chaos.postgres import Server
+from chaos.proxy import Proxy
 from databases import fresh_database
 from far_end import HttpFarEnd, wait_until
 from running import Running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 RULES = """version: 1
 sources: {{ atfinity: {{ secret: "${{ATFINITY_SECRET}}" }} }}
@@ -214,6 +218,10 @@ def _execute(url: str, *statements: str) -> Any:
         pytest.param(["UPDATE meta SET value = 'another' WHERE key = 'uid'"], id="replaced"),
         pytest.param(["SELECT setval('deliveries_ids', 1)"], id="restored"),
         pytest.param(
+            ["ALTER TABLE events RENAME TO old", "CREATE TABLE events (LIKE old INCLUDING ALL)"],
+            id="made anew",
+        ),
+        pytest.param(
             ["DROP TABLE meta CASCADE", "DROP TABLE deliveries CASCADE"], id="emptied"
         ),
     ],
@@ -241,3 +249,58 @@ def test_a_postgresql_whose_tables_were_made_anew_is_noticed_at_the_start(
     running.start()
     assert post(running, 2) > old + 1000
     assert "an older state of itself" in running.log.read_text()
+
+
+@pytest.fixture
+def with_standby() -> Iterator[tuple[Server, Server, Proxy]]:
+    """A primary with an empty database, a standby, and the proxy that it follows through."""
+    with tempfile.TemporaryDirectory(prefix="router-standby-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        primary, standby = Server(folder / "primary"), Server(folder / "standby")
+        try:
+            primary.create()
+            primary.database("router")
+            with Proxy(("127.0.0.1", primary.port)) as replication:
+                standby.create_standby("127.0.0.1", replication.port)
+                yield primary, standby, replication
+        finally:
+            primary.stop()
+            standby.stop()
+
+
+def test_nothing_is_acknowledged_into_a_standby_that_took_over_until_ids_are_jumped_over(
+    with_standby: tuple[Server, Server, Proxy],
+    router: Callable[..., Running],
+    far_end: HttpFarEnd,
+) -> None:
+    primary, standby, replication = with_standby
+    with Proxy(("127.0.0.1", primary.port)) as proxy:
+        url = primary.url("router", port=proxy.port)
+        running = router(RULES.format(url=far_end.url), ROUTER_DATABASE_URL=url)
+        known = {post(running, case) for case in range(3)}
+        wait_until(lambda: _count(standby, "events") == len(known))
+        replication.freeze()
+        known |= {post(running, 10 + case) for case in range(3)}  # these will be lost
+        primary.stop(signal.SIGKILL)
+        standby.promote()
+        proxy.target = ("127.0.0.1", standby.port)
+        proxy.break_off()
+        process = running.process
+        assert process is not None
+        while process.poll() is None:
+            status, _ = running.post({"trigger": "case_created", "case_id": 20})
+            assert status != 202, "acknowledged under an id that may have been given out"
+        assert process.wait() == 70
+        assert "another server of the database answers now" in running.log.read_text()
+        running.start()
+        assert post(running, 30) > max(known) + 1000
+        assert "a standby took over" in running.log.read_text()
+        assert _count(standby, "events") == 4, "three were lost, and nobody was told otherwise"
+        running.stop()
+
+
+def _count(server: Server, table: str) -> int:
+    with server.connect("router") as connection:
+        row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(str(row[0])) if row else 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from databases import fresh_database
-from far_end import HttpFarEnd, wait_until
+from far_end import Answer, HttpFarEnd, wait_until
 from running import Running
 from silent_proxy import SilentProxy
 
@@ -187,3 +187,33 @@ def test_a_locked_table_lets_a_post_wait_about_five_seconds(postgres: str, tmp_p
         assert min(took for _, took in posted) < ACCEPT_AGAIN + SLACK
         assert max(took for _, took in posted) < 2 * ACCEPT_AGAIN + SLACK
         wait_until(lambda: running.post(body)[0] == 202)
+
+
+def test_after_a_hang_two_replicas_together_keep_to_a_rate(postgres: str, tmp_path: Path) -> None:
+    settings = {"ROUTER_DATABASE_URL": fresh_database(postgres)}
+    released = threading.Event()
+    with HttpFarEnd() as far, contextlib.ExitStack() as stack:
+        stack.callback(released.set)
+        far.by_path = lambda _: Answer(200 if released.wait(20) else 500)
+        rules = RULES.format(url=far.url).replace("/in }", "/in }, rate: 5/s")
+        replicas = []
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            replicas.append(Running(tmp_path / name, rules, settings))
+            replicas[-1].start()
+            stack.callback(replicas[-1].kill)
+        for number in range(60):
+            body = {"trigger": "case_comment", "case_id": number, "case_version": number}
+            assert replicas[number % 2].post(body)[0] == 202
+        wait_until(lambda: len(far.posted) == 8)  # four threads each, and all of them hang
+        time.sleep(5)  # so long is the rate free, and nothing goes
+        began = time.time()
+        released.set()
+        wait_until(lambda: len(far.posted) == 60, 40)
+        moments = [one.at for one in far.posted if one.at >= began]
+        beyond = max(
+            until - since - 5 * (moments[until] - moments[since])
+            for since in range(len(moments))
+            for until in range(since, len(moments))
+        )
+        assert beyond <= 3, f"{beyond:.1f} more than the rate"  # a moment's delay is no message
