@@ -157,9 +157,7 @@ class Baton:
                 thread.waits = None
                 self._ready.append(thread)
 
-    def _make(
-        self, name: str, process: Process | None, run: Callable[[], None]
-    ) -> SimulatedThread:
+    def _make(self, name: str, process: Process | None, run: Callable[[], None]) -> SimulatedThread:
         full = name if process is None else f"{process.name}/{name}"
         thread = SimulatedThread(full, process, run)
         if process is not None:
