@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from router.supervisor import PAUSES, STOPPED, Supervisor
+from router.supervisor import OWN_SILENCE, PAUSES, STOPPED, Supervisor
 from stepped import SteppedScheduler
 
 if TYPE_CHECKING:
@@ -163,13 +163,25 @@ def test_the_supervisor_itself_is_started_again_by_the_event_loop() -> None:
     assert watched.restarted == ["supervisor"]
 
 
+def test_a_supervisor_that_stands_still_ends_the_process_but_one_that_was_stopped_goes_on() -> None:
+    watched = _Watched()
+    watched.supervisor.ensure()
+    watched.scheduler.now += 1000  # SIGSTOP and SIGCONT: the event loop did not move either
+    watched.supervisor.ensure()
+    assert watched.lost == []
+    for _ in range(100):
+        watched.scheduler.now += 0.5
+        watched.supervisor.ensure()
+    assert watched.lost == ["`supervisor` has not moved for a while"]
+
+
 def test_without_a_thread_to_be_had_the_supervisor_is_started_once_there_is_one() -> None:
     watched = _Watched()
     watched.supervisor.ensure()
     watched.scheduler.most = 0
     watched.scheduler.end("supervisor")
     watched.supervisor.ensure()
-    watched.scheduler.now += 4 * STOPPED + 1
+    watched.scheduler.now += OWN_SILENCE + 1
     watched.supervisor.ensure()
     assert watched.supervisor.faults() == ("`supervisor` has not moved for a while",)
     watched.scheduler.most = 10

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LOOK = 0.1
 """Seconds between two looks."""
+STANDS = 5.0
+"""Seconds without a look after which the thread stands still, and another one takes its place."""
 IDLE = 30.0
 """Seconds without anything to watch after which the thread ends."""
 
@@ -37,16 +39,19 @@ class Watchdog:
         self._watched: dict[Watched, None] = {}
         self._lock = scheduler.lock()
         self._thread: Thread | None = None
+        self.looked_at = scheduler.monotonic()
 
     def watch(self, made: Watched) -> None:
         """Watch it until `leave`. Never raises: without a thread to be had, what is sent has the
         timeouts of its socket, and the next send asks for one again."""
         with self._lock:
             self._watched[made] = None
-            if self._thread is not None and self._thread.is_alive():
+            moves = self._scheduler.monotonic() - self.looked_at < STANDS
+            if self._thread is not None and self._thread.is_alive() and moves:
                 return
             try:
                 self._thread = self._scheduler.start("watchdog", self._run)
+                self.looked_at = self._scheduler.monotonic()
             except RuntimeError as error:
                 _log.error("no_watchdog", reason=str(error))
 
@@ -57,7 +62,7 @@ class Watchdog:
     def _run(self) -> None:
         busy_at = self._scheduler.monotonic()
         while True:
-            now = self._scheduler.monotonic()
+            now = self.looked_at = self._scheduler.monotonic()
             with self._lock:
                 if self._watched:
                     busy_at = now

@@ -146,9 +146,7 @@ def expire(
     return queue(connection, engine, told)
 
 
-def _lapsed(
-    table: sa.FromClause, before: float, now: float
-) -> tuple[sa.ColumnElement[bool], ...]:
+def _lapsed(table: sa.FromClause, before: float, now: float) -> tuple[sa.ColumnElement[bool], ...]:
     return (table.c.owner.is_(None), table.c.moment < before, table.c.due_at <= now)
 
 
