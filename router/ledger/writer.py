@@ -91,6 +91,7 @@ class Writer:
         self._steps: deque[Callable[[], None]] = deque()
         self._connection: sa.Connection | None = None
         self._last = 0
+        self._doubtful: set[float] = set()
 
     def attach(self, hands: Hands | None) -> None:
         self._hands = hands
@@ -231,7 +232,7 @@ class Writer:
         if self._connection is None:
             self._connection = self._engine.writing.connect()
             self._engine.wait_at_most(self._connection, PATIENCE)
-        ours = Batch(batch, hands=self._hands, slot=self._slot, uid=self._uid, now=self._now())
+        ours = Batch(batch, self._hands, self._slot, self._uid, self._now(), self._doubtful)
         committed = commit(self._connection, self._engine, ours)
         self._identity.require(self._connection, beat)
         return committed

@@ -469,6 +469,31 @@ def test_what_is_on_disk_is_not_written_again_when_nobody_can_take_it(
     ledger.close()
 
 
+def test_what_a_commit_took_in_hand_that_was_never_answered_is_due_at_once(
+    database_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = open_ledger(Secret(database_url), clock)
+    hands = Hands(places=10)
+    ledger.start(hands)
+    dialect = ledger._engine.writing.dialect
+    answer = dialect.do_commit
+
+    def commit_in_silence(connection: Any) -> None:
+        answer(connection)
+        raise dialect.loaded_dbapi.OperationalError("the connection is gone")
+
+    with monkeypatch.context() as silent:
+        silent.setattr(dialect, "do_commit", commit_in_silence)
+        with pytest.raises(LedgerUnavailable):
+            accept(ledger, draft(1))
+    assert (len(ledger.events(Filters())), hands.held) == (1, [])
+    clock.now += 5
+    accept(ledger, draft(2))
+    (found,) = claim(ledger, hands)
+    assert (found.event.fields["case_id"], found.attempt, found.unsure) == (1, 1, 0)
+    ledger.close()
+
+
 def test_who_is_gone_before_the_answer_does_not_stop_the_writer(
     tmp_path: Path, clock: Clock
 ) -> None:

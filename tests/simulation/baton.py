@@ -170,8 +170,10 @@ class Baton:
     def _run(self, thread: SimulatedThread) -> None:
         thread.held.acquire()
         try:
-            if thread.process is None or not thread.process.dead:
-                thread.run()
+            if thread.process is not None:
+                self.check()
+                thread.process.reach("thread")
+            thread.run()
         except Killed:
             pass
         except BaseException as error:  # noqa: BLE001 - kept for who looks

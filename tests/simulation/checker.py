@@ -22,6 +22,9 @@ BOUNDS = Bounds(
     due=1500.0,
     may_exit=frozenset({0, 70}),
 )
+RECOVERED = 120.0
+"""Seconds after the last fault within which nothing waits: rests and retries, and no lease. (A
+moment by a clock that was set back meanwhile is waited for.)"""
 
 
 def check(history: History, world: World) -> list[Finding]:
@@ -32,6 +35,9 @@ def check(history: History, world: World) -> list[Finding]:
     ]
     findings += [Finding("unmarked", text) for text in unmarked(history)]
     findings += [Finding("order", text) for text in out_of_order(history, world.clients.cases)]
+    late = (history.drained or 0.0) - history.calm
+    if late > RECOVERED and not world.clock_sets:
+        findings.append(Finding("late", f"all was done only {late:.0f} s after the last fault"))
     findings += [Finding("thread", text) for text in world.observer.missing]
     for at in beyond_rate(world.far.requests, world.clock_sets, world.apart):
         findings.append(Finding("rate", f"a message beyond the rate at {at:.2f}"))

@@ -54,7 +54,7 @@ def freeze(world: World) -> None:
 
 
 def end_thread(world: World) -> None:
-    """A thread meets what nobody expects, where it waits."""
+    """A thread meets what nobody expects, where it begins or waits."""
     replica = world.any()
     thread = world.chance.choice(THREADS)
 
@@ -63,7 +63,7 @@ def end_thread(world: World) -> None:
         world.counts["thread ended"] += 1
         raise ThreadFault(f"{thread} was ended")
 
-    _trap(world, replica, ("get", "wait", "sleep"), spring, (thread,))
+    _trap(world, replica, ("get", "wait", "sleep", "thread"), spring, (thread,))
 
 
 def no_threads(world: World) -> None:

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chaos.history import Arrival, Carried, History
+from router.clock import Clock
 from router.ledger import claim, turns
 from router.ledger.engine import Engine
+from router.supervisor import Supervisor
+from router.worker import Worker
+from simulation import world
 from simulation.checker import beyond_rate, out_of_order, unmarked
 from simulation.run import Run, empty_database, play
 from simulation.workload import COURSES
@@ -92,16 +96,39 @@ def test_a_repeat_without_its_mark_is_found(
     assert "unmarked" in _laws(play(KILLING, empty))
 
 
+def test_a_thread_that_nobody_starts_again_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = empty_database(tmp_path)
+    monkeypatch.setattr(Supervisor, "_start_again", lambda *_: None)
+    monkeypatch.setattr(world, "CALM", 60.0)
+    assert "thread" in _laws(play(ENDING, empty))
+
+
+def test_a_channel_that_stands_while_all_say_they_are_ready_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = empty_database(tmp_path)
+    for name in ("claim", "wait", "_claim_more"):
+        monkeypatch.setattr(Worker, name, lambda *_: None)
+    monkeypatch.setattr(world, "CALM", 120.0)
+    assert "dry channel" not in _laws(play(QUIET, empty))
+    monkeypatch.setattr(Clock, "_silent", lambda *_: [])
+    assert "dry channel" in _laws(play(QUIET, empty))
+
+
 def test_a_turn_that_is_never_passed_on_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     empty = empty_database(tmp_path)
     monkeypatch.setattr(turns, "_FIRST", "deliveries.id = -1 AND :channel <> :case_key")
+    monkeypatch.setattr(world, "CALM", 60.0)
     assert "waits" in _laws(play(QUIET, empty))
 
 
 QUIET = 3
-KILLING = 1
+KILLING = 13
+ENDING = 3
 
 
 def _arrival(
