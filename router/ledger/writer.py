@@ -147,7 +147,7 @@ class Writer:
         stopping = self._pick_up()
         while not stopping:
             beat()
-            batch = self._begun = self._take()
+            batch = self._take()
             stopping = any(isinstance(order, StopOrder) for order in batch)
             # What is called has a transaction of its own: it may lock what it likes.
             for order in batch:
@@ -172,7 +172,7 @@ class Writer:
         return any(isinstance(order, StopOrder) for order in begun)
 
     def _take(self) -> list[Order]:
-        batch: list[Order] = []
+        batch = self._begun = []  # from here on: should the thread end, none of it is lost
         try:
             batch.append(self._queue.get(timeout=ROUND))
             if self._last > BUSY or isinstance(batch[0], RecordOrder):
@@ -186,7 +186,8 @@ class Writer:
             self._record_at = self._scheduler.monotonic() + RETRY_AFTER
             batch.extend(self._unrecorded)
             self._unrecorded.clear()
-        return [order for order in batch if not order.abandoned]
+        batch[:] = [order for order in batch if not order.abandoned]
+        return batch
 
     def _write(self, batch: Sequence[Order], beat: Beat) -> Exception | None:
         """Write a batch, one by one if that fails; returns what the database suffers from, if so.

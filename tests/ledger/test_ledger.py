@@ -28,7 +28,9 @@ from router.ledger.engine import open_engine
 from router.ledger.migrate import HEAD, migrate, version
 from router.message import Message, Outcome
 from router.rules import Rate
+from router.scheduler import Threads
 from router.secret import Secret
+from router.supervisor import Supervisor
 from router.timing import Batch, Planned, Terms
 
 if TYPE_CHECKING:
@@ -491,6 +493,37 @@ def test_what_a_commit_took_in_hand_that_was_never_answered_is_due_at_once(
     accept(ledger, draft(2))
     (found,) = claim(ledger, hands)
     assert (found.event.fields["case_id"], found.attempt, found.unsure) == (1, 1, 0)
+    ledger.close()
+
+
+class _Stumbling(Threads):
+    """Its next sleep ends the thread that sleeps, if it is told so."""
+
+    def __init__(self) -> None:
+        self.stumbles = False
+
+    def sleep(self, seconds: float) -> None:
+        if self.stumbles:
+            self.stumbles = False
+            raise SystemExit("the thread ends")
+        super().sleep(seconds)
+
+
+def test_a_writer_that_ends_while_it_waits_for_company_loses_nothing(
+    database_url: str, clock: Clock
+) -> None:
+    scheduler = _Stumbling()
+    ledger = open_ledger(Secret(database_url), clock, scheduler)
+    supervisor = Supervisor(scheduler)
+    hands = Hands(places=10)
+    ledger.start(hands, supervisor)
+    supervisor.ensure()
+    accept(ledger, draft())
+    scheduler.stumbles = True
+    record(ledger, hands.held[0])
+    assert not scheduler.stumbles
+    assert [d.state for d in ledger.deliveries(Filters())] == ["sent"]
+    supervisor.stop()
     ledger.close()
 
 
