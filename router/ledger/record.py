@@ -93,9 +93,7 @@ def give_back(
     )
 
 
-def take_back(
-    connection: sa.Connection, slot: int, leases: Collection[float], now: float
-) -> None:
+def take_back(connection: sa.Connection, slot: int, leases: Collection[float], now: float) -> None:
     """Return what this process claimed in commits of which it never heard whether they came to
     disk, by the leases that they set: nobody was told of it, so none of it was begun."""
     claimed = (PENDING, deliveries.c.owner == slot, deliveries.c.due_at.in_(leases))

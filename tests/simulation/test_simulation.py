@@ -14,10 +14,9 @@ import pytest
 
 from chaos.history import Arrival, Carried, History
 from router.clock import Clock
-from router.ledger import claim, turns
+from router.ledger import Ledger, claim, turns
 from router.ledger.engine import Engine
 from router.supervisor import Supervisor
-from router.worker import Worker
 from simulation import world
 from simulation.checker import beyond_rate, out_of_order, unmarked
 from simulation.run import Run, empty_database, play
@@ -27,8 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TESTS = Path(__file__).parent.parent
-SEEDS = (1, 2, 3, 4, 5)
+SEEDS = (14, 2, 19, 23, 37)
 """Together these meet every kind of fault."""
+# Seeds in which a planted bug has its occasion.
+QUIET = 19
+KILLING = 13
+ENDING = 22
 FAULTS = frozenset(
     {
         *("killed", "frozen", "stopped", "thread ended", "no thread", "clock set"),
@@ -109,8 +112,7 @@ def test_a_channel_that_stands_while_all_say_they_are_ready_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     empty = empty_database(tmp_path)
-    for name in ("claim", "wait", "_claim_more"):
-        monkeypatch.setattr(Worker, name, lambda *_: None)
+    monkeypatch.setattr(Ledger, "claim", lambda *_: None)
     monkeypatch.setattr(world, "CALM", 120.0)
     assert "dry channel" not in _laws(play(QUIET, empty))
     monkeypatch.setattr(Clock, "_silent", lambda *_: [])
@@ -124,11 +126,6 @@ def test_a_turn_that_is_never_passed_on_is_found(
     monkeypatch.setattr(turns, "_FIRST", "deliveries.id = -1 AND :channel <> :case_key")
     monkeypatch.setattr(world, "CALM", 60.0)
     assert "waits" in _laws(play(QUIET, empty))
-
-
-QUIET = 3
-KILLING = 13
-ENDING = 3
 
 
 def _arrival(
