@@ -496,6 +496,23 @@ def test_what_a_commit_took_in_hand_that_was_never_answered_is_due_at_once(
     ledger.close()
 
 
+def test_what_rests_is_given_up_in_the_order_of_its_case(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    first, second = accept(ledger, draft(1), draft(1))
+    (held,) = claim(ledger, hands)
+    record(ledger, held, "pending", due_at=1_010.0, again_at=1_010.0)
+    clock.now = 1_010.0
+    (held,) = claim(ledger, hands)
+    clock.now = 1_200.0
+    limits: dict[str, tuple[float, str | None]] = {"c": (100.0, "other")}
+    assert ledger.upkeep.expire(limits) == set()
+    record(ledger, held, "failed", fallback="other")
+    assert ledger.upkeep.expire(limits) == {"other"}
+    told = [d for d in ledger.deliveries(Filters()) if d.channel == "other"]
+    assert [d.event_id for d in sorted(told, key=lambda d: d.id)] == [first, second]
+
+
 class _Stumbling(Threads):
     """Its next sleep ends the thread that sleeps, if it is told so."""
 
