@@ -6,7 +6,7 @@ LANGUAGE_SERVER := 1.25.0
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test e2e editor interop check format bench attack chaos chaos-short screenshots image manual lock clean
+.PHONY: help setup run test e2e editor interop check format bench attack simulation chaos chaos-short screenshots image manual lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -68,7 +68,10 @@ bench: $(VENV)/.dev ## benchmarks: a table with ratios from one run
 attack: $(VENV)/.dev ## attacks of strangers on a running router, with a sender beside: a table; `make attack ONLY="half heads"`, SECONDS of each
 	@PYTHONPATH=tests $(BIN)/python -m attack $(if $(ONLY),"$(ONLY)") $(if $(SECONDS),--seconds $(SECONDS))
 
-chaos: $(VENV)/.dev ## faults with real processes, as root: a table, red ones below (Debian: apt-get install postgresql iproute2 nftables gcc); `make chaos ONLY="cut off"`, SEED, SECONDS
+simulation: $(VENV)/.dev ## faults in simulated routers, drawn from seeds: a table, red ones with what repeats them; `make simulation SEEDS=1000`, SEED
+	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100))
+
+chaos: $(VENV)/.dev $(if $(ONLY),,simulation) ## the simulation, then faults with real processes, as root: a table, red ones below (Debian: apt-get install postgresql iproute2 nftables gcc); `make chaos ONLY="cut off"`, SEED, SECONDS
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(ONLY),--only "$(ONLY)") $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 chaos-short: $(VENV)/.dev ## the form of it for CI, about a minute

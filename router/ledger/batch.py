@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from router.ledger.accept import accept
+from router.ledger.accept import LEASE, accept
 from router.ledger.claim import claim
 from router.ledger.clock_set import draft_in_time, tried_in_time
 from router.ledger.lanes import add_lanes
@@ -18,7 +18,7 @@ from router.ledger.orders import (
     RecordOrder,
     settle,
 )
-from router.ledger.record import record
+from router.ledger.record import record, take_back
 from router.ledger.turns import lock_cases
 
 if TYPE_CHECKING:
@@ -32,13 +32,18 @@ if TYPE_CHECKING:
 
 
 class Batch(NamedTuple):
-    """What is to be written at once, by the process in `slot`, at `now` (epoch seconds)."""
+    """What is to be written at once, by the process in `slot`, at `now` (epoch seconds).
+
+    `doubtful` are the leases set by commits that may be on disk or not: what was claimed until
+    then is taken back. This batch's own is there while that is not known of it.
+    """
 
     orders: Sequence[Order]
     hands: Hands | None
     slot: int
     uid: str
     now: float
+    doubtful: set[float]
 
 
 class Committed(NamedTuple):
@@ -61,6 +66,8 @@ def commit(connection: sa.Connection, engine: Engine, batch: Batch) -> Committed
     channels = sorted({order.channel for order in orders if isinstance(order, ClaimOrder)})
     with connection.begin():
         lock_cases(connection, engine, _cases(drafts, tried))
+        if batch.doubtful:
+            take_back(connection, slot, batch.doubtful, now)
         failed = {one.delivery.channel for one in tried if one.outcome.kind != "delivered"}
         add_lanes(connection, engine, failed.union(channels))
         freed: set[str] = set()
@@ -92,6 +99,9 @@ def commit(connection: sa.Connection, engine: Engine, batch: Batch) -> Committed
             for channel in channels
         }
         results = [order.function(connection) for order in calls]
+        if written.in_hand or claimed:
+            batch.doubtful.add(now + LEASE)
+    batch.doubtful.clear()
     return Committed(orders, written, freed, claimed, results)
 
 

@@ -11,6 +11,7 @@ from router.ledger.lanes import note
 from router.ledger.tables import (
     BEHIND,
     NEXT,
+    PENDING,
     NewDelivery,
     attempts,
     deliveries,
@@ -21,7 +22,7 @@ from router.ledger.tallies import Counts, count_tried
 from router.ledger.turns import lock_cases, promote
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from router.ledger.engine import Engine, Row
     from router.ledger.shapes import InHand, Tried
@@ -90,6 +91,20 @@ def give_back(
         "deliveries.id = :id AND deliveries.attempt = :attempt AND state = 'pending'",
         sorted((*part, due_at, reason) for one in held for part in one.parts),
     )
+
+
+def take_back(connection: sa.Connection, slot: int, leases: Collection[float], now: float) -> None:
+    """Return what this process claimed in commits of which it never heard whether they came to
+    disk, by the leases that they set: nobody was told of it, so none of it was begun."""
+    claimed = (PENDING, deliveries.c.owner == slot, deliveries.c.due_at.in_(leases))
+    first = deliveries.c.attempt == 1
+    values = {
+        "owner": None,
+        "attempt": deliveries.c.attempt - 1,
+        "due_at": now,
+        "carried_by": sa.case((first, None), else_=deliveries.c.carried_by),
+    }
+    connection.execute(deliveries.update().where(*claimed).values(**values))
 
 
 def release(connection: sa.Connection, slot: int, now: float) -> int:

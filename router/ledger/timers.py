@@ -151,14 +151,14 @@ def _lapsed(table: sa.FromClause, before: float, now: float) -> tuple[sa.ColumnE
 
 
 def _comes_first(channel: str, before: float, now: float) -> sa.ColumnElement[bool]:
-    """Whether an earlier one of the case goes on: the fallback is told of that one first."""
+    """Whether an earlier one of the case is still tried: the fallback is told of that one first."""
     first = deliveries.alias("first")
     return sa.exists().where(
         first.c.state == sa.text("'pending'"),
-        first.c.turn == sa.text(str(NEXT)),
+        first.c.turn.in_([sa.literal_column(str(BEHIND)), sa.literal_column(str(NEXT))]),
         first.c.channel == channel,
         first.c.case_key == deliveries.c.case_key,
-        first.c.id != deliveries.c.id,
+        first.c.id < deliveries.c.id,
         sa.not_(sa.and_(*_lapsed(first, before, now))),
     )
 

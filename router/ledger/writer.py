@@ -43,16 +43,14 @@ ROUND = 1.0
 """Seconds after which the writer comes round also where there is nothing to write."""
 RETRY_AFTER = 1.0
 PATIENCE = 5.0
-"""Seconds to wait for a database that another process holds: whoever posts an event is told to
-come again before giving up on its own."""
+"""Seconds to wait for a database that another process holds."""
 ACCEPTED_WITHIN = 6.0
-"""Seconds after which whoever posts an event is told to come again, whatever the writer is at:
-one second more than PATIENCE, so that who waited for the writer alone is told its own reason."""
+"""Seconds after which whoever posts is told to come again, whatever the writer is at: after
+PATIENCE, so that the reason is the database's own where it has one."""
 BUSY = 4
 LINGER = 0.002
-"""Seconds to wait for company when the last commit held more than BUSY orders (under load a
-shared commit saves more than the wait costs), or when what comes first is an attempt to be
-recorded, which nobody waits for. An event that comes alone waits for nothing."""
+"""Seconds to wait for company under load (the last commit held more than BUSY orders), or with an
+attempt to be recorded, which nobody waits for. An event that comes alone waits for nothing."""
 TRIES = 3
 """How often a batch is written that the database itself asks to write again (a deadlock)."""
 
@@ -91,6 +89,7 @@ class Writer:
         self._steps: deque[Callable[[], None]] = deque()
         self._connection: sa.Connection | None = None
         self._last = 0
+        self._doubtful: set[float] = set()
 
     def attach(self, hands: Hands | None) -> None:
         self._hands = hands
@@ -146,7 +145,7 @@ class Writer:
         stopping = self._pick_up()
         while not stopping:
             beat()
-            batch = self._begun = self._take()
+            batch = self._take()
             stopping = any(isinstance(order, StopOrder) for order in batch)
             # What is called has a transaction of its own: it may lock what it likes.
             for order in batch:
@@ -171,7 +170,7 @@ class Writer:
         return any(isinstance(order, StopOrder) for order in begun)
 
     def _take(self) -> list[Order]:
-        batch: list[Order] = []
+        batch = self._begun = []  # from here on: should the thread end, none of it is lost
         try:
             batch.append(self._queue.get(timeout=ROUND))
             if self._last > BUSY or isinstance(batch[0], RecordOrder):
@@ -185,7 +184,8 @@ class Writer:
             self._record_at = self._scheduler.monotonic() + RETRY_AFTER
             batch.extend(self._unrecorded)
             self._unrecorded.clear()
-        return [order for order in batch if not order.abandoned]
+        batch[:] = [order for order in batch if not order.abandoned]
+        return batch
 
     def _write(self, batch: Sequence[Order], beat: Beat) -> Exception | None:
         """Write a batch, one by one if that fails; returns what the database suffers from, if so.
@@ -230,7 +230,7 @@ class Writer:
     def _commit_once(self, batch: Sequence[Order], beat: Beat) -> Committed:
         self._identity.require_known()
         connection = self._connection or self._connect()
-        ours = Batch(batch, hands=self._hands, slot=self._slot, uid=self._uid, now=self._now())
+        ours = Batch(batch, self._hands, self._slot, self._uid, self._now(), self._doubtful)
         committed = commit(connection, self._engine, ours)
         self._identity.require(connection, beat)
         return committed

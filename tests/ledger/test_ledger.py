@@ -28,7 +28,9 @@ from router.ledger.engine import open_engine
 from router.ledger.migrate import HEAD, migrate, version
 from router.message import Message, Outcome
 from router.rules import Rate
+from router.scheduler import Threads
 from router.secret import Secret
+from router.supervisor import Supervisor
 from router.timing import Batch, Planned, Terms
 
 if TYPE_CHECKING:
@@ -466,6 +468,79 @@ def test_what_is_on_disk_is_not_written_again_when_nobody_can_take_it(
     ledger.start(Full(places=10))
     assert len(accept(ledger, *map(draft, range(3)))) == 3
     assert len(ledger.events(Filters())) == 3
+    ledger.close()
+
+
+def test_what_a_commit_took_in_hand_that_was_never_answered_is_due_at_once(
+    database_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = open_ledger(Secret(database_url), clock)
+    hands = Hands(places=10)
+    ledger.start(hands)
+    dialect = ledger._engine.writing.dialect
+    answer = dialect.do_commit
+
+    def commit_in_silence(connection: Any) -> None:
+        answer(connection)
+        raise dialect.loaded_dbapi.OperationalError("the connection is gone")
+
+    with monkeypatch.context() as silent:
+        silent.setattr(dialect, "do_commit", commit_in_silence)
+        with pytest.raises(LedgerUnavailable):
+            accept(ledger, draft(1))
+    assert (len(ledger.events(Filters())), hands.held) == (1, [])
+    clock.now += 5
+    accept(ledger, draft(2))
+    (found,) = claim(ledger, hands)
+    assert (found.event.fields["case_id"], found.attempt, found.unsure) == (1, 1, 0)
+    ledger.close()
+
+
+def test_what_rests_is_given_up_in_the_order_of_its_case(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    first, second = accept(ledger, draft(1), draft(1))
+    (held,) = claim(ledger, hands)
+    record(ledger, held, "pending", due_at=1_010.0, again_at=1_010.0)
+    clock.now = 1_010.0
+    (held,) = claim(ledger, hands)
+    clock.now = 1_200.0
+    limits: dict[str, tuple[float, str | None]] = {"c": (100.0, "other")}
+    assert ledger.upkeep.expire(limits) == set()
+    record(ledger, held, "failed", fallback="other")
+    assert ledger.upkeep.expire(limits) == {"other"}
+    told = [d for d in ledger.deliveries(Filters()) if d.channel == "other"]
+    assert [d.event_id for d in sorted(told, key=lambda d: d.id)] == [first, second]
+
+
+class _Stumbling(Threads):
+    """Its next sleep ends the thread that sleeps, if it is told so."""
+
+    def __init__(self) -> None:
+        self.stumbles = False
+
+    def sleep(self, seconds: float) -> None:
+        if self.stumbles:
+            self.stumbles = False
+            raise SystemExit("the thread ends")
+        super().sleep(seconds)
+
+
+def test_a_writer_that_ends_while_it_waits_for_company_loses_nothing(
+    database_url: str, clock: Clock
+) -> None:
+    scheduler = _Stumbling()
+    ledger = open_ledger(Secret(database_url), clock, scheduler)
+    supervisor = Supervisor(scheduler)
+    hands = Hands(places=10)
+    ledger.start(hands, supervisor)
+    supervisor.ensure()
+    accept(ledger, draft())
+    scheduler.stumbles = True
+    record(ledger, hands.held[0])
+    assert not scheduler.stumbles
+    assert [d.state for d in ledger.deliveries(Filters())] == ["sent"]
+    supervisor.stop()
     ledger.close()
 
 

@@ -22,7 +22,7 @@ def main() -> int:
     if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is part of what is played
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]])
-    seeds = [options.seed] if options.seed is not None else _seeds(options)
+    seeds = options.seed or range(options.first, options.first + options.seeds)
     began = time.monotonic()
     counts: Counter[str] = Counter()
     red: list[int] = []
@@ -34,8 +34,7 @@ def main() -> int:
             counts += run.counts
             posts += run.posts
             seconds += run.seconds
-            if run.findings or options.seed is not None:
-                _show(run, options.lines)
+            _show(run, options.lines)
             if run.findings:
                 red.append(seed)
     _say("")
@@ -65,15 +64,11 @@ def _show(run: Run, lines: int) -> None:
     _say(f"  again: PYTHONPATH=tests python -m simulation --seed {run.seed}")
 
 
-def _seeds(options: argparse.Namespace) -> range:
-    return range(options.first, options.first + options.seeds)
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds to play")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
-    parser.add_argument("--seed", type=int, help="play this one only, and tell of it")
+    parser.add_argument("--seed", type=int, action="append", help="play this one; repeatable")
     parser.add_argument("--lines", type=int, default=SHOWN, help="lines of a trace that are shown")
     return parser.parse_args()
 

@@ -157,9 +157,7 @@ class Baton:
                 thread.waits = None
                 self._ready.append(thread)
 
-    def _make(
-        self, name: str, process: Process | None, run: Callable[[], None]
-    ) -> SimulatedThread:
+    def _make(self, name: str, process: Process | None, run: Callable[[], None]) -> SimulatedThread:
         full = name if process is None else f"{process.name}/{name}"
         thread = SimulatedThread(full, process, run)
         if process is not None:
@@ -172,8 +170,10 @@ class Baton:
     def _run(self, thread: SimulatedThread) -> None:
         thread.held.acquire()
         try:
-            if thread.process is None or not thread.process.dead:
-                thread.run()
+            if thread.process is not None:
+                self.check()
+                thread.process.reach("thread")
+            thread.run()
         except Killed:
             pass
         except BaseException as error:  # noqa: BLE001 - kept for who looks

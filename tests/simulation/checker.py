@@ -7,33 +7,40 @@ from typing import TYPE_CHECKING
 
 from chaos.checker import LAWS, Finding
 from chaos.history import Bounds
-from simulation.workload import BURST, RATE
+from simulation.workload import BURST, CONCURRENCY, RATE
 
 if TYPE_CHECKING:
     from chaos.history import Arrival, History
     from simulation.world import World
 
 OF_OUR_OWN = frozenset({"unmarked", "order", "rate", "neighbour"})
-"""Laws that are asked otherwise here: of SQLite's one lock a frozen process takes the others' share,
-of rates it is known when clocks were set, and one message may be about several cases."""
+"""Laws that are asked otherwise here: of SQLite's one lock a frozen process takes the others'
+share, of rates it is known when clocks were set, and one message may be about several cases."""
 BOUNDS = Bounds(
     answer=10.0,
     ready_and_silent=75.0,
     due=1500.0,
     may_exit=frozenset({0, 70}),
 )
+RECOVERED = 120.0
+"""Seconds after the last fault within which nothing waits: rests and retries, and no lease. (A
+moment by a clock that was set back meanwhile is waited for.)"""
 
 
 def check(history: History, world: World) -> list[Finding]:
     """Every finding of a run."""
     laws = {name: holds for name, holds in LAWS.items() if name not in OF_OUR_OWN}
-    findings = [Finding(law, text) for law, holds in laws.items() for text in holds(history, BOUNDS)]
+    findings = [
+        Finding(law, text) for law, holds in laws.items() for text in holds(history, BOUNDS)
+    ]
     findings += [Finding("unmarked", text) for text in unmarked(history)]
     findings += [Finding("order", text) for text in out_of_order(history, world.clients.cases)]
+    late = (history.drained or 0.0) - history.calm
+    if late > RECOVERED and not world.clock_sets:
+        findings.append(Finding("late", f"all was done only {late:.0f} s after the last fault"))
     findings += [Finding("thread", text) for text in world.observer.missing]
-    beyond = beyond_rate(world.far.requests, world.clock_sets)
-    if beyond:
-        findings.append(Finding("rate", f"{beyond} messages beyond the rate"))
+    for at in beyond_rate(world.far.requests, world.clock_sets, world.apart):
+        findings.append(Finding("rate", f"a message beyond the rate at {at:.2f}"))
     return findings
 
 
@@ -58,7 +65,7 @@ def unmarked(history: History) -> list[str]:
 
 
 def out_of_order(history: History, cases: dict[int, int]) -> list[str]:
-    """Per channel and case (`cases`: that of each number), first arrivals in the order of events."""
+    """Per channel and case (`cases`: that of each number), first arrivals are in order."""
     latest: dict[tuple[str, int], int] = {}
     seen: set[tuple[str, int]] = set()
     wrong = []
@@ -76,21 +83,32 @@ def out_of_order(history: History, cases: dict[int, int]) -> list[str]:
     return wrong
 
 
-def beyond_rate(requests: list[tuple[float, str]], clock_sets: list[float]) -> int:
-    """How many requests came faster than the rate lets them; a clock that is set may let another
-    burst go."""
+def beyond_rate(
+    requests: list[tuple[float, str]], clock_sets: list[float], apart: list[float]
+) -> list[float]:
+    """When requests came faster than the rate lets them.
+
+    A clock that is set can let another burst go. `apart` are the seconds in which clocks differ by
+    more than they may: nothing is promised then.
+    """
     moments = sorted(
-        [(at, 1) for at, channel in requests if channel == "rated"] + [(at, 0) for at in clock_sets]
+        [(at, True) for at, channel in requests if channel == "rated"]
+        + [(at, False) for at in (*clock_sets, *apart)]
     )
-    most = room = BURST + 1.0 * RATE
-    beyond, last = 0, 0.0
+    lawless = {round(at) + after for at in apart for after in (-1, 0, 1)}
+    room = float(MOST)
+    beyond, last = [], 0.0
     for at, is_request in moments:
-        room = min(most, room + (at - last) * RATE)
+        room = min(MOST, room + (at - last) * RATE) if is_request else MOST
         last = at
-        if not is_request:
-            room = most
-            continue
-        room -= 1
+        room -= is_request
         if room < 0:
-            beyond, room = beyond + 1, 0.0
+            room = 0.0
+            if round(at) not in lawless:
+                beyond.append(at)
     return beyond
+
+
+MOST = BURST + RATE + CONCURRENCY
+"""Messages that may come at once: a burst, a second's for clocks that differ a little, and what a
+process that was held up had claimed before."""

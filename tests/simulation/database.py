@@ -130,7 +130,8 @@ def simulated_connections(baton: Baton) -> Iterator[None]:
             raise AssertionError("only processes use the database")
         baton.point("connect")
         patience = named.pop("timeout", 5.0)
-        made = sqlite3.connect(*arguments, timeout=0, factory=SimulatedConnection, **named)
+        (file,) = arguments
+        made = sqlite3.connect(file, timeout=0, factory=SimulatedConnection, **named)
         made.process, made.patience = process, patience
         process.connections.append(made)
         return made

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from simulation.baton import Baton
 
-Answer = Literal["200", "500", "429", "silence", "closes", "refuses", "drips"]
-ANSWERS: tuple[Answer, ...] = ("500", "429", "silence", "closes", "refuses", "drips")
-_TAKES = frozenset({"200", "silence", "closes", "drips"})
+Answer = Literal["200", "500", "429", "silence", "closes", "refuses", "drips", "slow"]
+ANSWERS: tuple[Answer, ...] = ("500", "429", "silence", "closes", "refuses", "drips", "slow")
+_TAKES = frozenset({"200", "silence", "closes", "drips", "slow"})
 
 
 class FarEnds:
@@ -95,7 +95,7 @@ class SimulatedSocket:
         self._ready_at = 0.0
         self._left = b""
         self._waiters = Waiters()
-        self._cut = False
+        self.cut = False
 
     def settimeout(self, seconds: float | None) -> None:
         self._timeout = seconds
@@ -116,21 +116,22 @@ class SimulatedSocket:
             self._far.counts["far end: refuses"] += 1
             raise ConnectionResetError("the far end takes nothing")
         self._far.take(channel, body, headers, self._answer)
-        self._ready_at = self._baton.now + self._baton.chance.uniform(0.002, 0.08)
-        self._left = _ANSWERS.get(self._answer, b"")
+        takes = (3.0, 12.0) if self._answer == "slow" else (0.002, 0.08)
+        self._ready_at = self._baton.now + self._baton.chance.uniform(*takes)
+        self._left = _ANSWERS.get(self._answer, _ANSWERS["200"])
         self._baton.point("sent")
 
     def read(self, room: int) -> bytes:
         """The next bytes of the answer, b"" at the end; TimeoutError if none come in time."""
         self._baton.point("receive")
-        if self._cut:
+        if self.cut:
             return b""
         if self._answer == "silence":
             self._wait(self._timeout)
             raise TimeoutError("timed out")
         if self._answer == "drips":
             self._wait(min(self._timeout or 1.0, 1.0))
-            return b"" if self._cut else b"H"
+            return b"H"
         self._wait(self._ready_at - self._baton.now)
         if self._answer == "closes":
             raise ConnectionResetError("the far end closed the connection")
@@ -141,7 +142,7 @@ class SimulatedSocket:
         return io.BufferedReader(_Stream(self))
 
     def shutdown(self, _how: int) -> None:
-        self._cut = True
+        self.cut = True
         self._baton.wake(self._waiters)
 
     def close(self) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chaos.history import Fault
+from simulation.far_ends import ANSWERS
 from simulation.process import Sickness, ThreadFault, Trap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulation.far_ends import Answer
     from simulation.process import Illness
     from simulation.replica import Replica
     from simulation.world import World
@@ -54,7 +54,7 @@ def freeze(world: World) -> None:
 
 
 def end_thread(world: World) -> None:
-    """A thread meets what nobody expects, where it waits."""
+    """A thread meets what nobody expects, where it begins or waits."""
     replica = world.any()
     thread = world.chance.choice(THREADS)
 
@@ -63,7 +63,7 @@ def end_thread(world: World) -> None:
         world.counts["thread ended"] += 1
         raise ThreadFault(f"{thread} was ended")
 
-    _trap(world, replica, ("get", "wait", "sleep"), spring, (thread,))
+    _trap(world, replica, ("get", "wait", "sleep", "thread"), spring, (thread,))
 
 
 def no_threads(world: World) -> None:
@@ -107,7 +107,7 @@ def clock(world: World) -> None:
 def far_end(world: World) -> None:
     """A far end that was well is not, for a while."""
     channel = world.chance.choice(SERVED)
-    answer: Answer = world.chance.choice(("500", "429", "silence", "closes", "refuses", "drips"))
+    answer = world.chance.choice(ANSWERS)
     share = world.chance.choice((0.3, 1.0))
     world.far.moods[channel] = lambda: answer if world.chance.random() < share else "200"
     seconds = world.chance.choice((2.0, 10.0, 25.0))

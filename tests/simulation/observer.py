@@ -10,7 +10,7 @@ from router.supervisor import STOPPED
 from simulation.process import EPOCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from simulation.baton import Baton
@@ -32,9 +32,7 @@ _ROWS = (
 class Observer:
     """Samples, taken at points where nobody else runs; it disturbs nobody."""
 
-    def __init__(
-        self, baton: Baton, file: Path, replicas: Callable[[], list[Replica]]
-    ) -> None:
+    def __init__(self, baton: Baton, file: Path, replicas: Callable[[], list[Replica]]) -> None:
         self._baton = baton
         self._replicas = replicas
         self._database = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
@@ -44,7 +42,7 @@ class Observer:
         """Threads that were gone for too long while their process said that all is well."""
         self._gone: dict[tuple[str, str], float] = {}
 
-    def look(self, skews: tuple[float, ...]) -> None:
+    def look(self, skews: Sequence[float]) -> None:
         """Take a sample; `skews` are by how much the clocks of the processes are ahead."""
         now = self._baton.now
         epoch = EPOCH + now + min((0.0, *skews))
@@ -70,9 +68,7 @@ class Observer:
 
     def deliveries(self) -> tuple[DeliveryRow, ...]:
         rows = self._database.execute(_ROWS, (EPOCH + self._baton.now,))
-        return tuple(
-            DeliveryRow(*head, copy=bool(copy), waited=waited) for *head, copy, waited in rows
-        )
+        return tuple(DeliveryRow(*row) for row in rows)
 
     def close(self) -> None:
         self._database.close()

@@ -85,7 +85,7 @@ def _steady() -> Iterator[None]:
         rules_watch.PERIOD = period
 
 
-def _drop(*_: object) -> object:
+def _drop(*_: object) -> str:
     raise structlog.DropEvent
 
 

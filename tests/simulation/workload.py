@@ -13,6 +13,8 @@ SECRET = "a-secret-of-the-simulation-0123456789"
 CASES = 8
 RATE = 2.0
 BURST = 2
+CONCURRENCY = 4
+"""Threads that send for one channel, unless its rules say otherwise."""
 
 _OFTEN = "retry: { for: 30m, first: 1s, at_most: 4s }"
 RULES = f"""
@@ -82,9 +84,7 @@ KINDS = (
     Kind({"trigger": "case_comment"}, (("comments", "timed"),), 2),
     Kind({"trigger": "case_changed", "action": "updated"}, (("changes", "shaky"),), 3),
     Kind({"trigger": "case_approved"}, (("approvals", "rated"),), 4),
-    Kind(
-        {"trigger": "case_proofs_updated"}, (("proofs", "broken"), ("proofs", "backup")), 2
-    ),
+    Kind({"trigger": "case_proofs_updated"}, (("proofs", "broken"), ("proofs", "backup")), 2),
     Kind(
         {"trigger": "case_state_changed", "current_state_key": "in_review"},
         (("reviews", "timed"),),

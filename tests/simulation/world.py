@@ -7,9 +7,11 @@ import random
 import shutil
 import sqlite3
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chaos.history import Exit, Fault, History
+from router.gate import SKEW
 from router.secret import Secret
 from router.settings import Settings
 from simulation.baton import Baton
@@ -26,6 +28,8 @@ from simulation.workload import COURSES, RULES, SECRET
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from simulation.far_ends import Answer
 
 FAULTY = 60.0
 """Seconds of a run in which there are faults."""
@@ -49,6 +53,8 @@ class World:
         self.replicas: list[Replica] = []
         self.faults: list[Fault] = []
         self.clock_sets: list[float] = []
+        self.apart: list[float] = []
+        """Seconds in which clocks differed by more than they may."""
         self.exits: list[Exit] = []
         self.began = self.calm = 0.0
         self.drained: float | None = None
@@ -150,14 +156,14 @@ class World:
             self._start(f"r{number + 1}", self.chance.uniform(-0.25, 0.25), None)
             self._pass(1.0)
         self.far.moods["shaky"] = self._shaky
-        self.far.moods["broken"] = lambda: self.chance.choice(("500", "refuses", "silence"))
+        self.far.moods["broken"] = self._broken
         pause = self.chance.choice((0.3, 1.0, 3.0))
         self.clients.start(self.chance.choice((1, 3)), FAULTY, pause)
         names = list(KINDS)
         weights = [weight for _, weight in KINDS.values()]
         for name in self.chance.choices(names, weights, k=self.chance.randint(3, 9)):
             act = KINDS[name][0]
-            self.later(self.chance.uniform(1.0, FAULTY - 5.0), lambda act=act: act(self))
+            self.later(self.chance.uniform(1.0, FAULTY - 5.0), partial(act, self))
         self._pass(FAULTY)
         self._make_calm()
         end = self.baton.now + CALM
@@ -178,7 +184,10 @@ class World:
                 heapq.heappop(self._agenda)[2]()
             if self._agenda:
                 until = min(until, self._agenda[0][0])
-            self.observer.look(tuple(r.process.skew for r in self.replicas))
+            skews = [replica.process.skew for replica in self.replicas]
+            if max(skews) - min(skews) > SKEW:
+                self.apart.append(self.baton.now)
+            self.observer.look(skews)
             self.scheduler.sleep(max(0.001, until - self.baton.now))
 
     def _make_calm(self) -> None:
@@ -197,8 +206,11 @@ class World:
                 process.skew = 0.0
         self.calm = self.baton.now
 
-    def _shaky(self) -> str:
+    def _shaky(self) -> Answer:
         return self.chance.choice(("200", "200", *ANSWERS))
+
+    def _broken(self) -> Answer:
+        return self.chance.choice(("500", "refuses", "silence"))
 
     def _start(self, name: str, skew: float, before: Replica | None) -> None:
         if before is not None:
