@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 STEP = 0.00002
 """Seconds that pass at each point."""
+LAST = 10.0
+"""Seconds of real time in which a thread that is told so has to end."""
 KEPT = 200
 """Lines of the trace, and of them lines that are no mere change of threads, that are kept."""
 
@@ -65,6 +67,8 @@ class Baton:
         self._digest = hashlib.blake2b(digest_size=12)
         self._ready: list[SimulatedThread] = []
         self._timed: list[tuple[float, int, SimulatedThread, int]] = []
+        self._threads: list[SimulatedThread] = []
+        self._closed = False
         self._number = 0
         self._current: SimulatedThread | None = None
 
@@ -112,17 +116,15 @@ class Baton:
     def check(self) -> None:
         """Raise Killed in a thread of a dead process."""
         process = self.current.process
-        if process is not None and process.dead:
+        if self._closed or (process is not None and process.dead):
             raise Killed
 
     def point(self, what: str) -> None:
         """Another thread may run here, and the plan may have a fault for this place."""
         me = self.current
-        process = me.process
-        if process is not None:
-            if process.dead:
-                raise Killed
-            process.reach(what)
+        self.check()
+        if me.process is not None:
+            me.process.reach(what)
         self.points += 1
         self.now += STEP
         if self.chance.random() < self._restless:
@@ -163,6 +165,7 @@ class Baton:
         if process is not None:
             process.threads.append(thread)
         self._ready.append(thread)
+        self._threads.append(thread)
         thread.system = threading.Thread(target=self._run, args=(thread,), name=full, daemon=True)
         thread.system.start()
         return thread
@@ -170,8 +173,8 @@ class Baton:
     def _run(self, thread: SimulatedThread) -> None:
         thread.held.acquire()
         try:
+            self.check()
             if thread.process is not None:
-                self.check()
                 thread.process.reach("thread")
             thread.run()
         except Killed:
@@ -184,8 +187,17 @@ class Baton:
         self.wake(thread.ended)
         if thread.process is None and thread.name == "run":
             self.over.set()
-            return
-        self._hand_on(None, "ended")
+        elif not self._closed:
+            self._hand_on(None, "ended")
+
+    def close(self) -> None:
+        """End every thread that is left, one after the other; the processes are dead."""
+        self._closed = True
+        for thread in self._threads:
+            if thread.alive and thread.system is not None:
+                self._current = thread
+                thread.held.release()
+                thread.system.join(LAST)
 
     def _hand_on(self, me: SimulatedThread | None, what: str) -> None:
         """Give the baton to whoever is drawn; returns once it comes back."""

@@ -93,6 +93,12 @@ class Replica:
             cast("SimulatedEvent", reply._event).set_at_once()
         process.baton.end_threads(process)
 
+    def close(self) -> None:
+        """Let go of the event loop, once all threads have ended."""
+        if self.loop is not None:
+            self.loop.set_exception_handler(lambda *_: None)
+            self.loop.close()
+
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why it is not ready, as /readyz says it, without asking the database."""

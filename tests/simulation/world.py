@@ -226,4 +226,7 @@ class World:
         self.observer.close()
         self._outside.close()
         for replica in self._all:
-            replica.process.dead = True
+            replica.kill()
+        self.baton.close()
+        for replica in self._all:
+            replica.close()
