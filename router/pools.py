@@ -7,16 +7,21 @@ from sending; and whoever would wait too long is told at once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from router.scheduler import THREADS
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from router.scheduler import Queue, Thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_Call = tuple["Future[Any]", Callable[[], Any]]
 
 
 class Crowded(Exception):
@@ -30,16 +35,22 @@ class Crowded(Exception):
 
 
 class Pool:
-    """So many threads, so many calls that may wait for one, and no longer than `patience`."""
+    """So many threads, so many calls that may wait for one, and no longer than `patience`.
+
+    Not an executor of the standard library: one of those never replaces a thread that ended.
+    """
 
     def __init__(
         self, name: str, *, threads: int, waiting: int, wait: float, patience: float | None = None
     ) -> None:
         """`wait` is what those who get no thread are told to wait; both times are seconds."""
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._name = name
+        self._most_threads = threads
         self._most = threads + waiting
         self._wait = wait
         self._patience = patience
+        self._calls: Queue[_Call] = THREADS.queue()
+        self._threads: list[Thread] = []
         self._taken = 0
 
     async def run(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
@@ -47,22 +58,44 @@ class Pool:
 
         Raises Crowded, and nothing was done, if too much waits already or no thread comes in time.
         """
-        if self._taken >= self._most:
+        if self._taken >= self._most or not self._has_threads():
             raise Crowded(self._wait)
         context = contextvars.copy_context()
-        call = self._threads.submit(partial(context.run, function, *arguments, **named))
+        result: Future[T] = Future()
+        self._calls.put((result, partial(context.run, function, *arguments, **named)))
         self._taken += 1
-        answer: asyncio.Future[T] = asyncio.wrap_future(call)
+        answer: asyncio.Future[T] = asyncio.wrap_future(result)
         # A caller who goes away leaves its thread at work: the place is free when that ends.
         answer.add_done_callback(self._free)
         try:
             await asyncio.wait({answer}, timeout=self._patience)
         except asyncio.CancelledError:
-            call.cancel()  # whoever asked has gone: what has not begun need not
+            result.cancel()  # whoever asked has gone: what has not begun need not
             raise
-        if not answer.done() and call.cancel():
+        if not answer.done() and result.cancel():
             raise Crowded(self._wait)
         return await asyncio.shield(answer)
+
+    def _has_threads(self) -> bool:
+        """Have as many threads as there are calls, within bounds; answers whether there is one."""
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        if len(self._threads) < min(self._most_threads, self._taken + 1):
+            # The system may give none now: then those that live do it all, one after the other.
+            with contextlib.suppress(RuntimeError):
+                self._threads.append(THREADS.start(self._name, self._serve))
+        return bool(self._threads)
+
+    def _serve(self) -> None:
+        while True:
+            result, work = self._calls.get()
+            if not result.set_running_or_notify_cancel():
+                continue
+            try:
+                result.set_result(work())
+            except Exception as error:  # noqa: BLE001 - it is whoever asked who handles it
+                result.set_exception(error)
+            except BaseException as error:  # noqa: BLE001 - a SystemExit would end the event loop
+                result.set_exception(RuntimeError(f"it was ended by {error!r}"))
 
     def _free(self, answer: asyncio.Future[Any]) -> None:
         self._taken -= 1
@@ -80,7 +113,11 @@ LOGINS = Pool("logins", threads=1, waiting=8, wait=2.0, patience=10.0)
 """Passwords of people who log in: scripts that send wrong ones do not stand before them."""
 FORMS = Pool("forms", threads=1, waiting=16, wait=2.0, patience=5.0)
 """Forms that are large: to take their quoting away needs up to a third of a second."""
-READINESS = Pool("readiness", threads=1, waiting=1, wait=1.0)
+READINESS = Pool("readiness", threads=1, waiting=1, wait=1.0, patience=5.0)
 """Whether the database can be written: one check at a time, for all who ask."""
-SERVICE = Pool("service", threads=2, waiting=16, wait=5.0)
-"""What the service itself does now and then: to read rules, to close."""
+BACKTESTS = Pool("backtests", threads=1, waiting=16, wait=2.0, patience=60.0)
+"""What backtests write down of how far they are: no crowd of viewers breaks one off."""
+RELOADS = Pool("reloads", threads=1, waiting=8, wait=5.0, patience=60.0)
+"""To read rules when somebody asks for it."""
+CLOSING = Pool("closing", threads=1, waiting=0, wait=5.0)
+"""To close: nothing else ever has its thread."""

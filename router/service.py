@@ -24,7 +24,7 @@ from router.in_force import Loaded, Rules
 from router.ledger import LedgerUnavailable, Process, open_ledger
 from router.log import get_logger
 from router.metrics import Metrics
-from router.pools import SERVICE
+from router.pools import CLOSING, RELOADS
 from router.readiness import Readiness, WriteCheck
 from router.rules_watch import RulesWatch
 from router.scheduler import THREADS
@@ -114,7 +114,7 @@ class Service:
 
     async def reload(self) -> Loaded:
         """Read the rules again, and put them in force if they are sound."""
-        return await SERVICE.run(self._reload)
+        return await RELOADS.run(self._reload)
 
     def _reload(self) -> Loaded:
         loaded = self.rules.load()
@@ -203,7 +203,7 @@ class Service:
             wanted = self.stopping
             ticking.cancel()
             self.supervisor.release("event-loop")
-            await SERVICE.run(self.close)
+            await CLOSING.run(self.close)
         if self.supervisor.lost is not None or not wanted:
             _log.critical("ended", reason=self.supervisor.lost or "the server ended by itself")
             return GAVE_UP
@@ -236,8 +236,8 @@ class Service:
         loop = asyncio.get_running_loop()
         while True:
             beat()
-            self.supervisor.ensure()
             self.ledger.refuse_late(loop)
+            self.supervisor.ensure()
             await asyncio.sleep(TICK)
 
     def _present(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from router.log import get_logger
+from router.log import Repeated, get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,8 @@ PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0)
 WINDOW = 120.0
 GONE_WITHOUT = 60.0
 """Seconds that a thread may be missing because the system gives no more threads."""
+OWN_SILENCE = 20.0
+"""Seconds within which the supervisor itself has looked at all."""
 STOPPED = 5.0
 """Seconds between two looks that say that the whole process was stopped meanwhile."""
 
@@ -73,8 +75,9 @@ class Supervisor:
         self._supervised: dict[str, _Supervised] = {}
         self._demands: list[Callable[[], tuple[str, ...]]] = []
         self._stopping = scheduler.event()
-        self._stepped = scheduler.monotonic()
+        self._stepped = self._ensured = scheduler.monotonic()
         self._thread: Thread | None = None
+        self._own = Repeated("supervisor_not_started")
         self.lost: str | None = None
 
     def keep(self, name: str, run: Callable[[Beat], None], *, silence: float) -> None:
@@ -129,7 +132,7 @@ class Supervisor:
         """Why the process is not alive as it should be, in words; nothing if it is."""
         now = self._scheduler.monotonic()
         reasons = [self.lost] if self.lost else []
-        if self._thread is not None and now - self._stepped > 4 * STOPPED:
+        if self._thread is not None and now - self._stepped > OWN_SILENCE:
             reasons.append("`supervisor` has not moved for a while")
         for entry in list(self._supervised.values()):
             if entry.released:
@@ -142,14 +145,33 @@ class Supervisor:
         return tuple(reasons)
 
     def ensure(self) -> None:
-        """Start the supervisor's own thread if it does not live; the event loop calls this."""
-        if self._stopping.is_set() or (self._thread is not None and self._thread.is_alive()):
+        """See to the supervisor's own thread: start it if it does not live, end the process if it
+        stands still. The event loop calls this, again and again; it never raises."""
+        if self._stopping.is_set():
             return
-        if self._thread is not None:
+        now = self._scheduler.monotonic()
+        gap, self._ensured = now - self._ensured, now
+        if gap > STOPPED:  # the whole process was stopped
+            self._stepped = min(now, self._stepped + gap)
+        try:
+            if self._thread is None or not self._thread.is_alive():
+                self._start_own()
+            elif now - self._stepped > 2 * OWN_SILENCE:
+                self._stopping.set()  # nobody else has to look any more
+                reason = "`supervisor` has not moved for a while"
+                self._scheduler.start("giving-up", lambda: self._end(reason))
+        except RuntimeError as error:  # no thread to be had: `faults` says so until there is one
+            self._own.note("supervisor", error, expected=False)
+        else:
+            self._own.over("supervisor")
+
+    def _start_own(self) -> None:
+        before = self._thread
+        self._thread = self._scheduler.start("supervisor", self._run)
+        self._stepped = self._scheduler.monotonic()
+        if before is not None:
             _log.error("thread_ended", thread="supervisor")
             self._note_restart("supervisor")
-        self._stepped = self._scheduler.monotonic()
-        self._thread = self._scheduler.start("supervisor", self._run)
 
     def stop(self) -> None:
         """Look after nothing any more."""

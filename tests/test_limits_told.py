@@ -35,7 +35,7 @@ def time(seconds: float) -> str:
 
 
 def pool(one: pools.Pool) -> str:
-    threads = one._threads._max_workers
+    threads = one._most_threads
     patience = f", {time(one._patience)} each" if one._patience else ""
     return f"{threads} at once, {one._most - threads} wait{patience}"
 

@@ -161,3 +161,27 @@ def test_the_supervisor_itself_is_started_again_by_the_event_loop() -> None:
     watched.supervisor.ensure()
     assert watched.scheduler.alive("supervisor")
     assert watched.restarted == ["supervisor"]
+
+
+def test_where_no_thread_is_to_be_had_the_supervisor_starts_later() -> None:
+    watched = _Watched()
+    watched.supervisor.ensure()
+    watched.scheduler.end("supervisor")
+    watched.scheduler.most = 0
+    watched.supervisor.ensure()
+    assert not watched.scheduler.alive("supervisor")
+    watched.scheduler.most = 10
+    watched.supervisor.ensure()
+    assert watched.scheduler.alive("supervisor")
+
+
+def test_a_supervisor_that_stands_still_ends_the_process_but_one_that_was_stopped_goes_on() -> None:
+    watched = _Watched()
+    watched.supervisor.ensure()
+    watched.scheduler.now += 1000  # SIGSTOP and SIGCONT: the event loop did not move either
+    watched.supervisor.ensure()
+    assert watched.lost == []
+    for _ in range(100):
+        watched.scheduler.now += 0.5
+        watched.supervisor.ensure()
+    assert watched.lost == ["`supervisor` has not moved for a while"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, NoReturn, cast
@@ -55,6 +56,8 @@ def command(role: str, workers: int) -> None:
 def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None = None) -> NoReturn:
     """Serve in this process, and end it: in words with 1 if it cannot start, with 0 if it was
     told to stop, with GAVE_UP if another one should be started."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # asks for other rules: there are none yet
+
     import uvloop  # noqa: PLC0415 - not for `--help`
 
     from router.in_force import NoRules  # noqa: PLC0415
@@ -89,7 +92,7 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     except (LedgerError, LedgerUnavailable) as error:
         log.flush()
         fail(redactor.scrub(f"the database cannot be used: {error}"))
-    except Exception:  # noqa: BLE001 - it ends in full words, and another may be started
+    except (Exception, SystemExit):  # noqa: BLE001 - it ends in full words, unlike as asked
         get_logger().exception("service_fault")
         status = GAVE_UP
     log.flush()

@@ -23,6 +23,7 @@ PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 YOUNG = 10.0
 """Seconds that a process has to live to show that settings, rules and database are as they should
 be. If none ever has and one says that it cannot start, the others would say the same."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 CANNOT_START = 1
 GAVE_UP = 70
 """The exit status of a process that an exception ended, as of one that gave itself up."""
@@ -49,11 +50,12 @@ class _Workers:
         self._young = 0
 
     def run(self) -> int:
-        for _ in range(self._count):
-            self._start()
+        # Before the first process: a stop that comes while they start leaves none behind.
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGHUP, self._pass_on)
+        for _ in range(self._count):
+            self._start()
         worst = 0
         while self._began:
             child, status = os.wait()
@@ -83,11 +85,16 @@ class _Workers:
         end = time.monotonic() + pause
         while not self._stopping and time.monotonic() < end:
             time.sleep(0.05)
-        if not self._stopping:
-            self._start()
+        self._start()
 
     def _start(self) -> None:
-        self._began[self._fork()] = time.monotonic()
+        """Start a process, unless all are to stop; a signal sees it either not at all or known."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            if not self._stopping:
+                self._began[self._fork()] = time.monotonic()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stopping = True
@@ -102,6 +109,11 @@ def _fork(run: Callable[[list[socket.socket]], None], listening: socket.socket) 
     child = os.fork()
     if child:
         return child
+    # Until it listens for them itself, a stop ends it, and there are no rules yet to read again.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     code = GAVE_UP
     try:
         run([listening])

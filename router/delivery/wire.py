@@ -7,6 +7,7 @@ logs, says how a send ended.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import threading
 import time
@@ -17,15 +18,21 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from router.scheduler import THREADS
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
+
+    from router.scheduler import Thread
 
 CONNECT = 10.0
 ANSWER = 64 * 1024
 KEPT = 2048
 POOLED = 256
 PLACES = 256
+STANDS = 5.0
+"""Seconds without a look after which the watchdog stands still, and another one is started."""
 
 
 class Exchange:
@@ -184,14 +191,18 @@ class _Watchdog:
     def __init__(self) -> None:
         self._watched: set[Recorder] = set()
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
+        self.looked_at = 0.0
 
     def watch(self, made: Recorder) -> None:
         with self._lock:
             self._watched.add(made)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
-                self._thread.start()
+            moves = time.monotonic() - self.looked_at < STANDS
+            if self._thread is None or not self._thread.is_alive() or not moves:
+                # No thread to be had: each read has its timeout, and the next send tries again.
+                with contextlib.suppress(RuntimeError):
+                    self._thread = THREADS.start("watchdog", self._run)
+                    self.looked_at = time.monotonic()
 
     def leave(self, made: Recorder) -> None:
         with self._lock:
@@ -200,7 +211,7 @@ class _Watchdog:
     def _run(self) -> None:
         while True:
             time.sleep(0.1)
-            now = time.monotonic()
+            now = self.looked_at = time.monotonic()
             with self._lock:
                 late = [made for made in self._watched if made.deadline < now]
             for made in late:

@@ -9,6 +9,8 @@ import msgspec
 from router.ledger.lanes import TRIP
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import sqlalchemy as sa
 
     from router.ledger.engine import Engine
@@ -17,19 +19,29 @@ if TYPE_CHECKING:
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """What a process needs to know each second.
 
-    `channels`: those that neither rest nor are paused, with the moment (epoch seconds) at which
-    their first delivery was or will be due. `oldest` is the earliest of these moments that has
-    come. `paused`: those that operators hold up. `failing`: those that fail and are not paused,
-    since when. `newest` is the highest id of a delivery, `next_moment` when the next timer has its
-    moment.
+    `channels`: those that are not paused, with the moment (epoch seconds) at which their first
+    delivery was or will be due, or their rest ends. `resting`: those of them that fail, and rest
+    or have rested. `paused`: those that operators hold up. `failing`: those that fail and are not
+    paused, since when. `newest` is the highest id of a delivery, `next_moment` when the next timer
+    has its moment.
     """
 
     channels: dict[str, float]
-    oldest: float | None
+    resting: frozenset[str]
     paused: frozenset[str]
     failing: dict[str, float]
     newest: int
     next_moment: float | None = None
+
+    def longest(self, speaking: Collection[str], now: float) -> float:
+        """For how many seconds the oldest delivery has been due on a channel that does not rest, of
+        those that the rules let speak; 0.0 if nothing is due there."""
+        moments = [
+            due_at
+            for channel, due_at in self.channels.items()
+            if channel in speaking and channel not in self.resting
+        ]
+        return max(0.0, now - min(moments, default=now))
 
 
 def find_due(connection: sa.Connection, engine: Engine, now: float) -> Due:
@@ -39,7 +51,7 @@ def find_due(connection: sa.Connection, engine: Engine, now: float) -> Due:
     channels: dict[str, float] = {}
     paused: set[str] = set()
     failing: dict[str, float] = {}
-    oldest: float | None = None
+    resting: set[str] = set()
     rows = connection.exec_driver_sql(_DUE_SQLITE if engine.sqlite else _DUE_POSTGRES, (now,))
     for channel, due_at, rests_until, failures, failing_since, paused_at in rows:
         if channel is None:
@@ -53,14 +65,11 @@ def find_due(connection: sa.Connection, engine: Engine, now: float) -> Due:
                 continue
             # One beyond TRIP has rested, and one delivery at a time tries whether it is over.
             if rests_until > now or failures >= TRIP:
-                channels[channel] = max(due_at, rests_until)
-                continue
-            channels[channel] = due_at
-            if due_at <= now and (oldest is None or due_at < oldest):
-                oldest = due_at
+                resting.add(channel)
+            channels[channel] = max(due_at, rests_until) if channel in resting else due_at
     return Due(
         channels=channels,
-        oldest=oldest,
+        resting=frozenset(resting),
         paused=frozenset(paused),
         failing=failing,
         newest=newest,

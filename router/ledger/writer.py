@@ -45,8 +45,9 @@ RETRY_AFTER = 1.0
 PATIENCE = 5.0
 """Seconds to wait for a database that another process holds: whoever posts an event is told to
 come again before giving up on its own."""
-ACCEPTED_WITHIN = 8.0
-"""Seconds after which whoever posts an event is told to come again, whatever the writer is at."""
+ACCEPTED_WITHIN = 6.0
+"""Seconds after which whoever posts an event is told to come again, whatever the writer is at:
+one second more than PATIENCE, so that who waited for the writer alone is told its own reason."""
 BUSY = 4
 LINGER = 0.002
 """Seconds to wait for company when the last commit held more than BUSY orders (under load a

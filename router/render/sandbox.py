@@ -7,7 +7,7 @@ from datetime import datetime
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import BaseLoader, StrictUndefined
+from jinja2 import BaseLoader, StrictUndefined, Undefined
 from jinja2.bccache import Bucket, BytecodeCache
 from jinja2.exceptions import SecurityError, TemplateNotFound
 from jinja2.filters import FILTERS as JINJA_FILTERS
@@ -166,7 +166,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(argument, slice):
             self.budget.weigh(obj)
-        return super().getitem(obj, argument)
+        item = super().getitem(obj, argument)
+        if isinstance(item, Undefined):
+            # Jinja's words would show what was asked for: a value of the event, or an address.
+            return self.undefined("there is no such element")
+        return item
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         budget = __self.budget

@@ -10,7 +10,7 @@ import msgspec
 
 from router.ledger import LedgerUnavailable
 from router.log import get_logger
-from router.pools import PAGES
+from router.pools import BACKTESTS
 from router.trial.aside import end, start
 from router.trial.question import Progress, Rerun
 
@@ -44,7 +44,7 @@ class Backtests:
 
     async def begin(self, who: str, wanted: Rerun) -> None:
         """Begin somebody's backtest; one that they began before is ended. Raises Busy."""
-        await PAGES.run(self._ledger.backtests.cancel, who)
+        await BACKTESTS.run(self._ledger.backtests.cancel, who)
         if not self._places:
             raise Busy(
                 f"{MAX_RUNNING} backtests run already; begin yours when one of them has ended"
@@ -52,7 +52,7 @@ class Backtests:
         self._places -= 1
         try:
             mark = secrets.token_hex(8)
-            await PAGES.run(self._ledger.backtests.begin, who, mark, wanted.since)
+            await BACKTESTS.run(self._ledger.backtests.begin, who, mark, wanted.since)
         except BaseException:
             self._places += 1
             raise
@@ -78,7 +78,7 @@ class Backtests:
                 state: Literal["failed", "done"] = "failed" if last.fault else "done"
                 result = last.fault or msgspec.json.encode(last.found).decode()
                 backtests = self._ledger.backtests
-                await PAGES.run(backtests.end, who, mark, state, result)
+                await BACKTESTS.run(backtests.end, who, mark, state, result)
         except LedgerUnavailable as error:
             _log.error("ledger_unavailable", what="a backtest", reason=str(error))
 
@@ -106,7 +106,7 @@ class Backtests:
                         return last
                     reading = asyncio.create_task(process.stdout.readline())
                 note = self._ledger.backtests.note
-                if not await PAGES.run(note, who, mark, last.done, last.total):
+                if not await BACKTESTS.run(note, who, mark, last.done, last.total):
                     return None
         finally:
             reading.cancel()

@@ -215,6 +215,7 @@ SCHEMAS: dict[str, Schema] = {
         version=TEXT,
         ready=YES,
         reasons=said(many(TEXT), "why it is not ready"),
+        oldest_due_seconds=said(NUMBER, "seconds, where the channel neither rests nor is paused"),
         ruleset=TEXT,
         rules_on_disk=one_of("changed", "unchanged", "broken"),
         database=shape("where it all stands", engine=TEXT, size=maybe(WHOLE), revision=TEXT),

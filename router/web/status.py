@@ -85,14 +85,15 @@ async def get_status(request: Asked) -> Json:
     service = service_of(request)
     readiness = await service.readiness()
     desk = service.ledger.desk
-    database, processes, loads = await PAGES.run(
-        lambda: (desk.database(), desk.processes(), desk.loads(LOADS))
+    database, processes, loads, longest = await PAGES.run(
+        lambda: (desk.database(), desk.processes(), desk.loads(LOADS), _longest_due(service))
     )
     return Response(
         {
             "version": __version__,
             "ready": not readiness.reasons,
             "reasons": list(readiness.reasons),
+            "oldest_due_seconds": longest,
             "ruleset": service.rules.current.ruleset.hash,
             "rules_on_disk": service.rules.last.outcome,
             "database": {
@@ -133,9 +134,16 @@ def _known(service: Service) -> dict[str, Any]:
         "loads": _with_previous(loads)[:LOADS],
         "queued": sum(one.queued for one in waiting),
         "later": sum(one.later for one in waiting),
+        "longest": _longest_due(service),
         "since": min((one.since for one in waiting if one.since is not None), default=None),
         "deeds": ledger.people.deeds(AuditFilters(limit=DEEDS)),
     }
+
+
+def _longest_due(service: Service) -> float:
+    """Seconds for which the oldest message has been due where it could go; as in the metrics."""
+    now = service.now()
+    return service.ledger.due(now).longest(service.rules.current.ruleset.speaking, now)
 
 
 def _with_previous(loads: list[Load]) -> list[tuple[Load, Load | None]]:

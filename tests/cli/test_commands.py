@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -168,18 +167,56 @@ def test_several_processes_share_the_work_and_stop_together(tmp_path: Path) -> N
         assert running.stop() == 0
 
 
+# Each process says that it is there with one write of its own: two lines never become one.
+WORKERS = (
+    "import os, time; from router.cli.workers import run_workers; from router.settings import *;"
+    " raise SystemExit(run_workers(Settings(port=0), 2,"
+    " lambda _: os.write(1, b'%d\\n' % os.getpid()) and time.sleep(60)))"
+)
+
+
 def test_a_process_that_is_stopped_while_it_starts_is_no_failure() -> None:
+    with subprocess.Popen([sys.executable, "-c", WORKERS], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            pids = [int(process.stdout.readline()) for _ in range(2)]
+            process.terminate()
+            assert process.wait(20) == 0
+            assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("forks", [0, 1, 2])
+def test_a_stop_at_any_moment_of_the_start_leaves_no_process_behind(forks: int) -> None:
+    """The parent is told to stop just after it has forked so many processes."""
+    stop = (
+        "fork = os.fork; made = []\n"
+        "def and_stop():\n"
+        "    child = fork()\n"
+        "    made.append(child)\n"
+        f"    if child and len(made) == {forks}: os.kill(os.getpid(), 15)\n"
+        "    return child\n"
+        "os.fork = and_stop\n"
+        "import router.cli.workers as workers, signal\n"
+        f"if not {forks}:\n"
+        "    set_handler = signal.signal\n"
+        "    def set_and_stop(number, handler):\n"
+        "        set_handler(number, handler)\n"
+        "        if number == 1 and not made: os.kill(os.getpid(), 15)\n"
+        "    signal.signal = set_and_stop\n"
+    )
     code = (
-        "import time; from router.cli.workers import run_workers; from router.settings import *;"
-        "raise SystemExit(run_workers(Settings(port=0), 2, lambda _: print('up', flush=True)"
-        " or time.sleep(60)))"
+        "import os, time\n" + stop + "from router.settings import *\n"
+        "raise SystemExit(workers.run_workers(Settings(port=0), 2, lambda _: time.sleep(60)))"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert [process.stdout.readline() for _ in range(2)] == [b"up\n", b"up\n"]
-        time.sleep(0.3)  # until the parent listens for the signal
-        process.terminate()
-        assert process.wait(20) == 0
+        try:
+            # The pipe ends when the last process that holds it has: also those that were forked.
+            out, _ = process.communicate(timeout=20)
+            assert (out, process.returncode) == (b"", 0)
+        finally:
+            process.kill()
 
 
 def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,14 @@ import msgspec
 import pytest
 import requests
 
-from far_end import Answer, HttpFarEnd, SmtpFarEnd, text_of
+from far_end import Answer, HttpFarEnd, SmtpFarEnd, text_of, wait_until
+from faults.striking import Hold, strike_thread
 from router.delivery import ChannelError, Gateway, inspect
 from router.delivery.seam import _request
 from router.delivery.service import REFUSED_SCHEMES, schemes
 from router.delivery.slack import split
 from router.delivery.smtp import Controller
+from router.delivery.wire import _watchdog
 from router.event import HIDDEN, Event
 from router.message import Delivery, Message
 from router.rules import Channel
@@ -95,6 +98,27 @@ def test_every_answer_of_a_far_end_has_its_outcome(answer: Answer, kind: str, de
         assert (outcome.kind, detail in outcome.detail) == (kind, True), outcome
         assert time.monotonic() - began < 15  # a hang is 20
         assert len(far.posted) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("fault", [ValueError, Hold])
+def test_a_drip_ends_in_time_also_after_the_watchdog_has_ended_or_stands_still(
+    fault: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.delivery.wire.STANDS", 0.5)
+    with HttpFarEnd() as far:
+        send(gateway("webhook", {"url": far.url + "/x"}, deadline=0.4))
+        (watchdog,) = [one for one in threading.enumerate() if one.name == "watchdog"]
+        assert strike_thread(watchdog, fault)
+        if fault is ValueError:
+            watchdog.join(20)
+        else:
+            wait_until(lambda: time.monotonic() - _watchdog.looked_at > 0.5)
+        far.usual = Answer(deed="drip")
+        began = time.monotonic()
+        outcome = send(gateway("webhook", {"url": far.url + "/x"}, deadline=0.4))
+        assert (outcome.kind, "in time" in outcome.detail) == ("ambiguous", True)
+        assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize(

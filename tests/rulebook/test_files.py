@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,6 @@ from running import Running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 RULES = """version: 1
 sources: { atfinity: { secret: "${ATFINITY_SECRET}" } }
@@ -35,6 +35,11 @@ def rules(tmp_path: Path) -> Path:
     path = tmp_path / "rules.yaml"
     path.write_text(RULES)
     return path
+
+
+def _highest() -> int:
+    """The highest descriptor that this process has open."""
+    return max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
 
 
 def problems(path: Path) -> list[str]:
@@ -125,7 +130,7 @@ def test_where_no_file_can_be_opened_it_is_a_problem_and_passes(rules: Path) -> 
     (rules.parent / "templates" / "a.txt.j2").write_text("a")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     held = []
-    resource.setrlimit(resource.RLIMIT_NOFILE, (120, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_highest() + 30, hard))
     try:
         try:
             while True:
@@ -148,7 +153,7 @@ def test_where_no_folder_can_be_listed_no_include_is_dropped_in_silence(rules: P
     assert whole.problems == ()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken = []
-    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_highest() + 30, hard))
     try:
         try:
             while True:

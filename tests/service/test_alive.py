@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,14 +12,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chaos.faulty import start, strike
 from far_end import Answer, HttpFarEnd, wait_until
 from running import SECRET, Running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FAULTS = str(Path(__file__).parent.parent / "faults")
-THREADS = ("ledger-writer", "worker-clock", "rules-watch", "supervisor", "sender", "log-writer")
+THREADS = (
+    *("ledger-writer", "worker-clock", "rules-watch", "supervisor", "sender", "log-writer"),
+    *("watchdog", "pages", "readiness"),
+)
 
 
 def rules(url: str, channels: int = 1) -> str:
@@ -39,23 +41,6 @@ def far_end() -> Iterator[HttpFarEnd]:
         yield made
 
 
-def start(tmp_path: Path, text: str, **settings: str) -> Running:
-    running = Running(tmp_path, text, settings)
-    paths = [FAULTS, os.environ.get("PYTHONPATH", "")]
-    running.environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    running.environment["FAULTS_SOCKET"] = str(tmp_path / "faults.sock")
-    running.start()
-    return running
-
-
-def end_thread(running: Running, name: str) -> int:
-    """End the threads of that name, wherever they are; returns how many there were."""
-    with socket.socket(socket.AF_UNIX) as client:
-        client.connect(running.environment["FAULTS_SOCKET"])
-        client.sendall(name.encode())
-        return int(client.recv(20))
-
-
 def arrives(running: Running, far_end: HttpFarEnd, case: int) -> None:
     """An event that is accepted now reaches the far end."""
     wait_until(lambda: running.post({"trigger": "case_created", "case_id": case})[0] == 202)
@@ -70,10 +55,12 @@ def test_a_thread_that_ends_is_started_again_and_what_is_due_goes_out(
     running = start(tmp_path, rules(far_end.url))
     try:
         arrives(running, far_end, 1)
-        assert end_thread(running, name) >= 1
+        assert running.get("/metrics")[0] == 200
+        assert strike(running, "end", name) >= 1
         arrives(running, far_end, 2)
         wait_until(lambda: running.get("/livez")[0] == 200)
         wait_until(lambda: running.get("/readyz")[0] == 200)
+        wait_until(lambda: running.get("/metrics")[0] == 200)
         assert running.process is not None
         assert running.process.poll() is None
     finally:
@@ -89,7 +76,7 @@ def test_a_writer_that_ends_again_and_again_ends_the_process_in_words(
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            end_thread(running, "ledger-writer")
+            strike(running, "end", "ledger-writer")
         except OSError:
             break
         time.sleep(0.1)
@@ -209,7 +196,7 @@ def test_the_secret_is_not_in_what_is_logged_about_ended_threads(
     tmp_path: Path, far_end: HttpFarEnd
 ) -> None:
     running = start(tmp_path, rules(far_end.url))
-    end_thread(running, "worker-clock")
+    strike(running, "end", "worker-clock")
     arrives(running, far_end, 1)
     wait_until(lambda: "thread_started_again" in running.log.read_text())
     running.stop()

@@ -17,7 +17,6 @@ import pytest
 from far_end import wait_until
 from router.access import hash_password
 from router.ledger import LedgerUnavailable
-from router.pools import Crowded, Pool
 from router.readiness import WriteCheck
 from running import Running
 
@@ -225,49 +224,6 @@ def test_a_password_that_is_none_is_refused_like_a_wrong_one(
     with socket.create_connection(("127.0.0.1", running.port), timeout=20) as client:
         client.sendall(f"{head}Authorization: Basic {proof}\r\n\r\n".encode("latin-1"))
         assert client.recv(65536)[9:12] in (b"401", b"404", b"405", b"429")
-
-
-def test_a_pool_says_at_once_that_it_is_crowded() -> None:
-    release = threading.Event()
-
-    async def story() -> list[str]:
-        pool = Pool("test", threads=1, waiting=1, wait=1.0)
-        tasks = [asyncio.create_task(pool.run(release.wait, 20)) for _ in range(2)]
-        await asyncio.sleep(0)
-        with pytest.raises(Crowded):
-            await pool.run(release.wait, 20)
-        tasks[0].cancel()  # who goes away leaves the thread at work
-        await asyncio.sleep(0)
-        with pytest.raises(Crowded):
-            await pool.run(release.wait, 20)
-        release.set()
-        assert await tasks[1]
-        return [await pool.run(str, "free")]
-
-    assert asyncio.run(story()) == ["free"]
-
-
-def test_what_gets_no_thread_in_time_is_told_and_never_done() -> None:
-    release = threading.Event()
-    done: list[str] = []
-
-    async def story() -> None:
-        pool = Pool("test", threads=1, waiting=5, wait=1.0, patience=0.05)
-        working = asyncio.create_task(pool.run(release.wait, 20))
-        await asyncio.sleep(0)
-        with pytest.raises(Crowded):
-            await pool.run(done.append, "late")
-        leaving = asyncio.create_task(pool.run(done.append, "gone"))
-        await asyncio.sleep(0)
-        leaving.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await leaving
-        release.set()
-        assert await working  # what has begun is waited for
-        await pool.run(done.append, "next")
-
-    asyncio.run(story())
-    assert done == ["next"]
 
 
 def test_slow_pages_take_nothing_from_readiness(

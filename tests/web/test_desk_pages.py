@@ -184,6 +184,13 @@ def test_forms_that_make_no_sense_are_told(running: Running) -> None:
     page(running, "/status/diff?old=abc&new=def", 404)
 
 
+def test_status_says_for_how_long_the_oldest_message_is_due(running: Running) -> None:
+    """What is due on a channel that is paused in the rules is nobody's fault."""
+    assert running.deliveries("state=pending&channel=parked")
+    assert running.get("/api/status")[1]["oldest_due_seconds"] == 0.0
+    assert "Oldest due nothing is late" in " ".join(page(running, "/status").split())
+
+
 def test_rules_say_what_they_matched_and_which_never_did(running: Running) -> None:
     found = {one["name"]: one for one in running.get("/api/rules")[1]["items"]}
     assert found["stuck"]["matched_30d"] == 3

@@ -1,0 +1,109 @@
+"""Pools of threads: bounds on what waits, and threads that are there again."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+
+import pytest
+
+from faults.striking import strike_thread
+from router.pools import Crowded, Pool
+
+
+def test_a_pool_says_at_once_that_it_is_crowded() -> None:
+    release = threading.Event()
+
+    async def story() -> list[str]:
+        pool = Pool("test", threads=1, waiting=1, wait=1.0)
+        tasks = [asyncio.create_task(pool.run(release.wait, 20)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Crowded):
+            await pool.run(release.wait, 20)
+        tasks[0].cancel()  # who goes away leaves the thread at work
+        await asyncio.sleep(0)
+        with pytest.raises(Crowded):
+            await pool.run(release.wait, 20)
+        release.set()
+        assert await tasks[1]
+        return [await pool.run(str, "free")]
+
+    assert asyncio.run(story()) == ["free"]
+
+
+def test_what_gets_no_thread_in_time_is_told_and_never_done() -> None:
+    release = threading.Event()
+    done: list[str] = []
+
+    async def story() -> None:
+        pool = Pool("test", threads=1, waiting=5, wait=1.0, patience=0.05)
+        working = asyncio.create_task(pool.run(release.wait, 20))
+        await asyncio.sleep(0)
+        with pytest.raises(Crowded):
+            await pool.run(done.append, "late")
+        leaving = asyncio.create_task(pool.run(done.append, "gone"))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        release.set()
+        assert await working  # what has begun is waited for
+        await pool.run(done.append, "next")
+
+    asyncio.run(story())
+    assert done == ["next"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ended_is_replaced() -> None:
+    async def story() -> None:
+        pool = Pool("test", threads=1, waiting=5, wait=1.0, patience=0.2)
+        before = await pool.run(threading.current_thread)
+        strike_thread(before, ValueError)
+        with pytest.raises(Crowded):  # it dies of the next call, which is not begun
+            await pool.run(str, "x")
+        before.join(20)
+        assert await pool.run(threading.current_thread) != before
+
+    asyncio.run(story())
+
+
+def test_a_system_exit_ends_neither_the_thread_nor_the_event_loop() -> None:
+    async def story() -> str:
+        pool = Pool("test", threads=1, waiting=5, wait=1.0)
+        with pytest.raises(RuntimeError, match="it was ended by SystemExit"):
+            await pool.run(sys.exit, 3)
+        return await pool.run(str, "well")
+
+    assert asyncio.run(story()) == "well"
+
+
+def test_what_fails_is_raised_where_it_was_asked_and_ends_no_thread() -> None:
+    async def story() -> None:
+        pool = Pool("test", threads=1, waiting=5, wait=1.0)
+        before = await pool.run(threading.get_ident)
+        with pytest.raises(ZeroDivisionError):
+            await pool.run(divmod, 1, 0)
+        assert await pool.run(threading.get_ident) == before
+
+    asyncio.run(story())
+
+
+def test_where_the_system_gives_no_thread_it_is_crowded_until_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin = threading.Thread.start
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def story() -> str:
+        pool = Pool("test", threads=2, waiting=5, wait=1.0)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(Crowded):
+            await pool.run(str, "x")
+        monkeypatch.setattr(threading.Thread, "start", begin)
+        return await pool.run(str, "well")
+
+    assert asyncio.run(story()) == "well"
