@@ -90,6 +90,8 @@ class Records:
             if self._connection is None:
                 self._connection = self._connect()
             rows: Sequence[Any] = self._connection.execute(sql).fetchall()
+            if self._engine == "sqlite":
+                self.close()  # one that stays open reads on in the log of a file that was put back
         except Unreachable:
             self.close()
             raise
