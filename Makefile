@@ -71,8 +71,11 @@ attack: $(VENV)/.dev ## attacks of strangers on a running router, with a sender 
 simulation: $(VENV)/.dev ## faults in simulated routers, drawn from seeds: a table, red ones with what repeats them; `make simulation SEEDS=1000`, SEED
 	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100))
 
-chaos: $(VENV)/.dev $(if $(ONLY),,simulation) ## the simulation, then faults with real processes, as root: a table, red ones below (Debian: apt-get install postgresql iproute2 nftables gcc); `make chaos ONLY="cut off"`, SEED, SECONDS
-	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(ONLY),--only "$(ONLY)") $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
+chaos: $(VENV)/.dev ## the simulation, every thread ended and held up, then faults with real processes, as root: tables, red lines below (Debian: apt-get install postgresql iproute2 nftables gcc); `make chaos ONLY="cut off"`, SEED, SECONDS
+	@status=0; \
+	$(if $(ONLY),,PYTHONPATH=tests $(BIN)/python -m simulation --seeds $(or $(SEEDS),100) || status=1; PYTHONPATH=tests $(BIN)/python -m chaos.threads || status=1;) \
+	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(ONLY),--only "$(ONLY)") $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) || status=1; \
+	exit $$status
 
 chaos-short: $(VENV)/.dev ## the form of it for CI, about a minute
 	@PYTHONPATH=tests $(BIN)/python -m chaos --short $(if $(SEED),--seed $(SEED))
