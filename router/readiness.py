@@ -1,7 +1,7 @@
 """Whether a process may be sent work, and whether it can write: asked once for all who ask.
 
-Probes and strangers may ask as often as they like: what they cause is one written row in each
-half second, and none of them makes another wait.
+Probes and strangers may ask as often as they like: what they cause is ten written rows a second at
+most, and what is said is never of before it was asked.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from router.pools import READINESS, Crowded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CHECK_HOLDS = 0.5
-"""Seconds for which what a check said is told to others too."""
+APART = 0.1
+"""Seconds from the beginning of one check to that of the next."""
 CHECK_WITHIN = 5.0
 """Seconds after which a database that has not answered is said not to."""
 
@@ -31,25 +31,30 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 class WriteCheck:
-    """Writes a row, for one event loop."""
+    """Writes a row, for one event loop. Whoever asks is told by a check that began after they did,
+    together with all who ask until it begins."""
 
     def __init__(self, check: Callable[[], None]) -> None:
         """`check` writes it, or raises LedgerUnavailable."""
         self._check = check
-        self._asking: asyncio.Task[str | None] | None = None
-        self._began = 0.0
+        self._next: asyncio.Task[str | None] | None = None
+        self._last: asyncio.Task[str | None] | None = None
+        self._began = -APART
 
     async def fault(self) -> str | None:
         """Say why it cannot be written, None if it can."""
-        now = time.monotonic()
-        asking = self._asking
-        if asking is None or (asking.done() and now - self._began > CHECK_HOLDS):
-            asking = self._asking = asyncio.create_task(self._ask())
-            self._began = now
-        await asyncio.wait({asking}, timeout=max(0.0, self._began + CHECK_WITHIN - now))
+        if self._next is None:
+            self._next = asyncio.create_task(self._ask(self._last))
+        asking = self._next
+        await asyncio.wait({asking}, timeout=CHECK_WITHIN)
         return asking.result() if asking.done() else "the database does not answer"
 
-    async def _ask(self) -> str | None:
+    async def _ask(self, last: asyncio.Task[str | None] | None) -> str | None:
+        if last is not None:
+            await asyncio.wait({last})
+        await asyncio.sleep(max(0.0, self._began + APART - time.monotonic()))
+        self._began = time.monotonic()
+        self._last, self._next = self._next, None
         try:
             await READINESS.run(self._check)
         except LedgerUnavailable as error:

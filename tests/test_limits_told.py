@@ -108,7 +108,7 @@ ROWS = (
     (f"forms of over {size(forms.MAX_PARSED_AT_ONCE)}", pool(pools.FORMS), "503"),
     (
         "`/readyz`",
-        f"{time(readiness.CHECK_WITHIN)}; what it says holds for {time(readiness.CHECK_HOLDS)}",
+        f"{time(readiness.CHECK_WITHIN)}; one check at a time, {time(readiness.APART)} apart",
         "503",
     ),
     ("**the playground**", "", ""),

@@ -188,31 +188,31 @@ def test_a_flood_of_pages_leaves_probes_alone(running: Running) -> None:
     assert statuses == {b"200", b"503"}
 
 
-def test_a_database_is_asked_once_for_all_who_want_to_know() -> None:
-    release = threading.Event()
+def test_a_database_is_asked_once_for_all_who_ask_at_once_and_anew_for_who_asks_later() -> None:
+    release, begun = threading.Event(), threading.Event()
     asked: list[bool] = []
 
     def check() -> None:
+        begun.set()
         asked.append(release.wait(20))
         if len(asked) == 2:
             raise LedgerUnavailable("the disk is full")
 
-    async def story() -> list[str | None]:
+    async def story() -> tuple[list[str | None], list[str | None]]:
         writing = WriteCheck(check)
-        tasks = [asyncio.create_task(writing.fault()) for _ in range(50)]
+        early = [asyncio.create_task(writing.fault()) for _ in range(50)]
+        await asyncio.to_thread(begun.wait, 20)
+        late = [asyncio.create_task(writing.fault()) for _ in range(50)]
         await asyncio.sleep(0)
-        tasks[0].cancel()  # who goes away does not end it for the others
-        await asyncio.sleep(0)
+        for tasks in (early, late):
+            tasks.pop().cancel()  # who goes away does not end it for the others
         release.set()
-        answers = await asyncio.gather(*tasks[1:], writing.fault())
-        assert len(asked) == 1
-        while len(asked) < 2:
-            answers.append(await writing.fault())
-        return answers
+        return await asyncio.gather(*early), await asyncio.gather(*late)
 
-    answers = asyncio.run(story())
-    assert answers[-1] == "the disk is full"
-    assert set(answers[:-1]) == {None}
+    early, late = asyncio.run(story())
+    assert set(early) == {None}
+    assert set(late) == {"the disk is full"}
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("path", ["/", "/hooks/atfinity"])
