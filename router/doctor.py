@@ -187,6 +187,10 @@ def of_ledger(looked: Looked, now: float) -> Iterator[Finding]:
     else:
         text = f"{looked.place} can be written; {looked.pending} deliveries wait"
         yield Finding("database", "ok", text)
+    if looked.saved is not None:
+        text = f"{looked.saved} holds what was in a database that was deleted or replaced"
+        advice = "go on with it (stop the router, move it to the database's place), or take it away"
+        yield Finding("database", "warning", text, advice)
     if looked.free is not None:
         yield _disk(looked.free)
     yield _clock(looked, now)

@@ -24,7 +24,7 @@ from router.in_force import Loaded, Rules
 from router.ledger import LedgerUnavailable, Process, SharedClock, open_ledger
 from router.log import get_logger
 from router.metrics import Metrics
-from router.pools import CLOSING, RELOADS
+from router.pools import CLOSING, RELOADS, Crowded
 from router.readiness import Readiness, WriteCheck
 from router.rules_watch import RulesWatch
 from router.scheduler import THREADS
@@ -94,8 +94,7 @@ class Service:
         self.supervisor = Supervisor(scheduler, self._give_up, self._note_restart)
         self._write_check = WriteCheck(self.ledger.check_writable)
         self.stopping = False
-        self.accepting = 0
-        """Events that are being written down just now."""
+        self.accepting = 0  # events that are being written down just now
         self._rules_watch = RulesWatch(self.rules, self._reload, scheduler)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: Server | None = None
@@ -170,9 +169,8 @@ class Service:
         self.stopping = True
         self._rules_watch.stop()
         self.supervisor.release(RULES)
-        left = (
-            0 if self.role == "receive" else self.worker.stop(self.supervisor, self.settings.drain)
-        )
+        drain = self.settings.drain
+        left = 0 if self.role == "receive" else self.worker.stop(self.supervisor, drain)
         if left:
             _log.warning("stopped_while_sending", deliveries=left)
         if not self.ledger.close():
@@ -207,7 +205,10 @@ class Service:
             wanted = self.stopping
             ticking.cancel()
             self.supervisor.release("event-loop")
-            await CLOSING.run(self.close)
+            try:
+                await CLOSING.run(self.close)
+            except Crowded:  # no thread to be had
+                self.close()
         if self.supervisor.lost is not None or not wanted:
             _log.critical("ended", reason=self.supervisor.lost or "the server ended by itself")
             return GAVE_UP

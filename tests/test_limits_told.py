@@ -58,14 +58,18 @@ ROWS = (
         f"{time(LIMITS.body_grace)}, and a second for each {size(int(LIMITS.body_rate))}",
         "408",
     ),
-    ("chunks and trailers", f"{size(LIMITS.framing)}, and as much as is in them", "400"),
+    (
+        "chunks and trailers",
+        f"{size(LIMITS.framing + slices.SLICE)}, and as much as is in them",
+        "400",
+    ),
     (
         "silence between two requests, longer than the 60 s of nginx and cloud balancers",
         time(LIMITS.kept_alive),
         "closed",
     ),
     ("an answer that nobody reads", time(LIMITS.answer_read_within), "closed"),
-    ("requests sent ahead", str(LIMITS.pipelined), "400"),
+    ("requests sent ahead", str(LIMITS.pipelined), "closed"),
     (
         "what still comes after an early answer, so that a proxy reads the 413",
         f"{size(LIMITS.lingering)}, {time(LIMITS.linger)}",

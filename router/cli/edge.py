@@ -187,4 +187,5 @@ def listen(settings: Settings) -> socket.socket:
     except OSError as error:
         fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
     listening.listen(2048)
+    listening.setblocking(False)
     return listening

@@ -45,6 +45,7 @@ def command(role: str, workers: int) -> None:
       ROUTER_OUTBOUND=capture router serve
       ROUTER_HOST=0.0.0.0 ROUTER_ADMIN_PASSWORD_FILE=/run/secrets/password router serve
     """
+    _end_by_signals()
     settings = settings_now()
     if workers > 1:
         from router.cli.workers import run_workers  # noqa: PLC0415 - only where it is asked for
@@ -56,7 +57,7 @@ def command(role: str, workers: int) -> None:
 def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None = None) -> NoReturn:
     """Serve in this process, and end it: in words with 1 if it cannot start, with 0 if it was
     told to stop, with GAVE_UP if another one should be started."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # asks for other rules: there are none yet
+    _end_by_signals()
 
     import uvloop  # noqa: PLC0415 - not for `--help`
 
@@ -98,3 +99,12 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     log.flush()
     # A thread that never comes back (a name server, a plugin) must not keep the process.
     os._exit(status)
+
+
+def _end_by_signals() -> None:
+    """Until the service listens for them: a stop is one at once, since nothing was accepted yet;
+    there are no rules yet to read again; and what is sent by mistake ends nobody."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)

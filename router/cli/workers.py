@@ -56,8 +56,6 @@ class _Workers:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGHUP, self._pass_on)
-        for stray in (signal.SIGUSR1, signal.SIGUSR2):  # what is sent by mistake ends nobody
-            signal.signal(stray, signal.SIG_IGN)
         for _ in range(self._count):
             self._start()
         worst = 0

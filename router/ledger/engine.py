@@ -7,6 +7,7 @@ SQLAlchemy Core is the layer; the hot statements take whole batches: `executeman
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,11 +27,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-__all__ = ["Engine", "LedgerError", "Row", "begun", "first_line", "in_words", "open_engine"]
+__all__ = [
+    "DatabaseGone",
+    "Engine",
+    "LedgerError",
+    "Row",
+    "begun",
+    "first_line",
+    "in_words",
+    "open_engine",
+]
 
 
 class LedgerError(Exception):
     """The ledger cannot be used; the text says why, in words for the operator."""
+
+
+class DatabaseGone(Exception):
+    """The database is not there any more, or another one is; nothing is accepted."""
 
 
 class Engine:
@@ -41,11 +55,17 @@ class Engine:
         self.sqlite = url.get_backend_name() == "sqlite"
         self._statements: dict[tuple[str, ...], str] = {}
         self._inode: int | None = None
+        self.given: dict[str, int] = {}  # table -> an id that was given out in it, as is known
+        self.gone: str | None = None
+        """Why it is not the database any more that was opened, if a write found that."""
         self.known_lanes: set[str] = set()  # channels that have a lane for good
         self.writing = pools.create_pool(url, pools.WRITING, write=True)
         self.reading = pools.create_pool(url, pools.READING)
         self.pages = pools.create_pool(url, pools.PAGES, queue=False)
         self.history = pools.create_pool(url, pools.HISTORY, queue=False)
+        if self.sqlite:
+            for pool in (self.writing, self.reading, self.pages, self.history):
+                sa.event.listen(pool, "do_connect", self._refuse_another)
 
     @property
     def file(self) -> Path | None:
@@ -57,8 +77,19 @@ class Engine:
         self._inode = _inode(self.file)
 
     def is_there(self) -> bool:
-        """Whether the file that was opened is still the one under its name (SQLite)."""
+        """Whether the file that was opened is still the one under its name, and not emptied."""
         return self._inode is None or _inode(self.file) == self._inode
+
+    def is_emptied(self) -> bool:
+        """Whether the file that was opened is still there, and nothing is in it."""
+        found = self.file.stat() if self.file is not None and self.file.exists() else None
+        return found is not None and found.st_ino == self._inode and not found.st_size
+
+    def _refuse_another(self, *_: object) -> None:
+        """Open no file that took the place of the one that was opened: as long as that one's log
+        stands beside it, SQLite would play it into the new one."""
+        if not self.is_there():
+            raise sqlite3.OperationalError("the database file was deleted or replaced")
 
     def close(self) -> None:
         for pool in (self.writing, self.reading, self.pages, self.history):
@@ -81,9 +112,19 @@ class Engine:
                 return function(connection)
 
     def next_ids(self, connection: sa.Connection, name: str, count: int) -> list[int]:
-        """Take `count` rising ids for the table `name`; an id is never given twice."""
+        """Take `count` rising ids for the table `name`; an id is never given twice.
+
+        Raises DatabaseGone where one would be: it is an older state of the database by now.
+        """
         if not count:
             return []
+        taken = self._take_ids(connection, name, count)
+        if taken[0] <= self.given.get(name, 0):
+            self.gone = "the database was restored: it is an older state of itself"
+            raise DatabaseGone(self.gone)
+        return taken
+
+    def _take_ids(self, connection: sa.Connection, name: str, count: int) -> list[int]:
         if self.sqlite:
             taken = connection.exec_driver_sql(
                 "UPDATE counters SET value = value + ? WHERE name = ? RETURNING value",
@@ -251,7 +292,9 @@ def _names(sql: str, columns: Sequence[str], form: str) -> str:
 
 
 def _inode(file: Path | None) -> int | None:
+    """The number of a file; -1 if there is none, or nothing in it."""
     try:
-        return None if file is None else file.stat().st_ino
+        found = None if file is None else file.stat()
     except OSError:
         return -1
+    return found and (found.st_ino if found.st_size else -1)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["new", "known", "moved", "emptied", "replaced", "restored", "promoted"]
 
+SAVED = ".saved-"
 JUMP = 1_000_000
 """Ids that are left out where it is not known how far the lost stretch of time went."""
 _COUNTED = ("events", "deliveries")
@@ -100,7 +101,11 @@ def open_generation(connection: sa.Connection, engine: Engine, now: float) -> Op
     engine.insert(connection, meta, rows, kept)
     mark = Mark(uid, generation, *_newest(connection, engine))
     write_mark(engine, mark)  # before another process may look at it
-    return Opening(kind, mark, place, _TEXTS.get(kind, ""))
+    text = _TEXTS.get(kind, "")
+    saved = find_saved(engine) if kind in ("emptied", "replaced", "restored") else None
+    if saved is not None:
+        text = f"{text}; what the one before held is saved as {saved}"
+    return Opening(kind, mark, place, text)
 
 
 def _kind(mark: Mark, left: Mark | None, *, fresh: bool, moved: bool) -> Kind:
@@ -150,6 +155,19 @@ def changed(
 def current_mark(connection: sa.Connection, engine: Engine, since: Mark) -> Mark:
     """The same ledger, as far as it is now."""
     return Mark(since.uid, since.generation, *_newest(connection, engine))
+
+
+def find_saved(engine: Engine) -> Path | None:
+    """The newest copy that a process saved of a database whose file was taken from it."""
+    file = engine.file
+    return None if file is None else max(file.parent.glob(f"{file.name}{SAVED}*"), default=None)
+
+
+def has_begun(engine: Engine) -> bool:
+    """Whether a service has ever begun with the ledger, or something was accepted into it."""
+    with engine.reading.connect() as connection:
+        keys = _keys(connection, engine, None)
+        return "generation" in keys or _newest(connection, engine)[0] > 0
 
 
 def place_of(connection: sa.Connection, engine: Engine) -> str:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import sqlite3
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from router.ledger.generation import changed, current_mark, write_mark
+from router.ledger.engine import DatabaseGone
+from router.ledger.generation import SAVED, changed, current_mark, write_mark
 from router.log import get_logger
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import sqlalchemy as sa
 
     from router.ledger.engine import Engine
-    from router.ledger.generation import Opening
+    from router.ledger.generation import Mark, Opening
     from router.supervisor import Beat
 
 PAGES = 2_000
@@ -25,18 +25,18 @@ PAGES = 2_000
 _log = get_logger()
 
 
-class DatabaseGone(Exception):
-    """The database is not there any more, or another one is; nothing is accepted."""
-
-
 class Identification:
     """What was opened, and `lost`: why it must not be gone on with, in words."""
 
     def __init__(self, engine: Engine, opening: Opening) -> None:
         self._engine = engine
         self.opening = opening
-        self._mark = opening.mark
-        self.lost: str | None = None
+        self._lost: str | None = None
+        self._keep(opening.mark)
+
+    @property
+    def lost(self) -> str | None:
+        return self._lost or self._engine.gone
 
     def check(self, connection: sa.Connection) -> None:
         """Compare the database with what was opened, and keep how far it is now."""
@@ -44,12 +44,16 @@ class Identification:
             return  # the writer saves what it holds, and says so
         reason = self._changed(connection, writes=False)
         if reason is not None:
-            self.lost = reason
+            self._lost = reason
             return
         mark = current_mark(connection, self._engine, self._mark)
         if mark != self._mark:
-            self._mark = mark
+            self._keep(mark)
             write_mark(self._engine, mark)
+
+    def _keep(self, mark: Mark) -> None:
+        self._mark = mark
+        self._engine.given = {"events": mark.events, "deliveries": mark.deliveries}
 
     def recognize(self, connection: sa.Connection) -> None:
         """Before the first commit of a session: see where its address has led to.
@@ -59,13 +63,18 @@ class Identification:
         PostgreSQL says of a standby that is none yet.
         """
         if self._engine.sqlite:
-            return  # a file is looked at after each commit
+            return  # a file is looked at before, and after each commit
         with connection.begin():
-            self.lost = self.lost or self._changed(connection, writes=True)
-        self.require_known()
+            self._lost = self.lost or self._changed(connection, writes=True)
+        self.require_known(begun=True)
 
-    def require_known(self) -> None:
-        """Raises DatabaseGone once the database is known to be another one: write nothing there."""
+    def require_known(self, *, begun: bool) -> None:
+        """Before a commit: raises DatabaseGone if the database is known to be another one.
+
+        Where no session has `begun`, none begins in a file that is not the one that was opened.
+        """
+        if not begun and self.lost is None and not self._engine.is_there():
+            self._lost = f"{self._gone()}; what it held could not be saved"
         if self.lost is not None:
             raise DatabaseGone(self.lost)
 
@@ -79,8 +88,12 @@ class Identification:
         Raises DatabaseGone: then nothing of that commit may be acknowledged.
         """
         if self.lost is None and not self._engine.is_there():
-            self.lost = self._save(connection, beat)
-        self.require_known()
+            self._lost = self._save(connection, beat)
+        self.require_known(begun=True)
+
+    def _gone(self) -> str:
+        what = "emptied" if self._engine.is_emptied() else "deleted or replaced"
+        return f"the database file {self._engine.file} was {what} while the router used it"
 
     def _save(self, connection: sa.Connection, beat: Beat) -> str:
         """Copy the database, which has no name any more, beside where it was."""
@@ -88,13 +101,20 @@ class Identification:
         if file is None:
             raise AssertionError("only SQLite has a file")
         moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        copy = file.with_name(f"{file.name}.saved-{moment}-{os.getpid()}")
-        gone = f"the database file {file} was deleted or replaced while the router used it"
+        copy = file.with_name(f"{file.name}{SAVED}{moment}-{os.getpid()}")
+        gone = self._gone()
         try:
             _copy(connection, copy, beat)
+            # So that the next start knows how far it was, whatever stands in its place.
+            write_mark(self._engine, current_mark(connection, self._engine, self._mark))
+            connection.rollback()
         except (OSError, sqlite3.Error) as error:
             _log.exception("database_not_saved")
             return f"{gone}; what it held could not be saved: {error}"
+        try:
+            _take_log_along(connection, file)
+        except (OSError, sqlite3.Error):
+            _log.exception("database_log_left")
         return (
             f"{gone}; what it held is saved as {copy}: to go on with it, stop the router, move it"
             f" to {file} and start the router again"
@@ -109,3 +129,26 @@ def _copy(connection: sa.Connection, copy: Path, beat: Beat) -> None:
         raw.backup(target, pages=PAGES, progress=lambda *_: beat())
     finally:
         target.close()
+
+
+def _take_log_along(connection: sa.Connection, file: Path) -> None:
+    """Let nothing of this database stay beside another one: SQLite would play its log into that.
+
+    The database that was moved away is made whole without its log before. A log that another
+    process has begun there is not ours.
+    """
+    raw: Any = connection.connection.driver_connection
+    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    ours = {_number(one) for one in Path("/proc/self/fd").iterdir()}
+    for suffix in ("-wal", "-shm"):
+        beside = file.with_name(f"{file.name}{suffix}")
+        if _number(beside) in ours - {None}:
+            beside.unlink(missing_ok=True)
+
+
+def _number(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from router.ledger.accept import note_checked
 from router.ledger.engine import Engine, LedgerError, first_line, open_engine
+from router.ledger.generation import find_saved
 from router.ledger.lanes import list_lanes
 from router.ledger.migrate import HEAD, version
 from router.ledger.shapes import LaneRow
@@ -37,6 +38,8 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     pending: int = 0
     lanes: dict[str, LaneRow] = {}
     free: int | None = None
+    saved: Path | None = None
+    """A copy that was saved of a database whose file was taken from a service."""
 
 
 def look(url: Secret, now: float) -> Looked:
@@ -88,6 +91,7 @@ def _ask(engine: Engine, place: str, free: int | None, now: float) -> Looked:
             pending=connection.execute(count).scalar_one(),
             lanes=list_lanes(connection),
             free=free,
+            saved=find_saved(engine),
         )
 
 

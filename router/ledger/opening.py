@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from router.ledger.engine import LedgerError, first_line, open_engine
+from router.ledger.generation import has_begun
 from router.ledger.ledger import Ledger
-from router.ledger.migrate import migrate, version
+from router.ledger.migrate import HEAD, migrate, version
 from router.ledger.shapes import LedgerUnavailable
 from router.ledger.shared_clock import SharedClock, database_time
 from router.scheduler import THREADS
@@ -46,7 +47,8 @@ def open_ledger(
             " and ROUTER_DATABASE_URL says where it is"
         )
     try:
-        if existing and version(engine) is None:
+        found = version(engine) if existing else HEAD
+        if existing and (found is None or (found == HEAD and not has_begun(engine))):
             raise LedgerError(f"the database is empty{_EXPECTED}")  # noqa: TRY301 - closed below
         migrate(engine)
         engine.remember_file()

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from router.ledger.batch import Batch, Committed, commit, follow_ups
 from router.ledger.diagnosis import diagnose
-from router.ledger.identification import DatabaseGone
+from router.ledger.engine import DatabaseGone
 from router.ledger.orders import (
     AcceptOrder,
     CallOrder,
@@ -228,7 +228,7 @@ class Writer:
         return self._commit_once(batch, beat)
 
     def _commit_once(self, batch: Sequence[Order], beat: Beat) -> Committed:
-        self._identity.require_known()
+        self._identity.require_known(begun=self._connection is not None)
         connection = self._connection or self._connect()
         ours = Batch(batch, self._hands, self._slot, self._uid, self._now(), self._doubtful)
         committed = commit(connection, self._engine, ours)

@@ -63,12 +63,9 @@ class Server:
 
     async def serve(self, sockets: Sequence[socket.socket]) -> None:
         """Serve on these sockets until `stop`."""
-        # uvloop takes one connection from a socket in each round, so that a burst would wait for
-        # as many rounds as it has connections. Each copy of the socket takes one more.
-        copies = [each.dup() for each in sockets for _ in range(ACCEPTED_AT_ONCE - 1)]
         sweeping = asyncio.get_running_loop().create_task(self._sweep())
         try:
-            await self._uvicorn.serve(sockets=[*sockets, *copies])
+            await self._uvicorn.serve(sockets=with_copies(sockets))
         finally:
             sweeping.cancel()
 
@@ -85,6 +82,19 @@ class Server:
                 self.connections.sweep(loop.time())
             except Exception as error:  # noqa: BLE001 - told in the log; the next look is near
                 faults.note("connections", error, expected=False)
+
+
+def with_copies(sockets: Sequence[socket.socket]) -> list[socket.socket]:
+    """The sockets, each ACCEPTED_AT_ONCE times.
+
+    uvloop takes one connection from a socket in each round, so that a burst would wait for as many
+    rounds as it has connections. Each copy takes one more.
+    """
+    for each in sockets:
+        # A copy sets what its original is, for all processes that share it: and one that waits in
+        # `accept` for a connection that another process took does nothing else.
+        each.setblocking(False)
+    return [each if not n else each.dup() for each in sockets for n in range(ACCEPTED_AT_ONCE)]
 
 
 def _behind(proxies: list[str], app: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ import uvloop
 from far_end import wait_until
 from router.server import LIMITS, Server
 from router.server.connections import Connections
-from router.server.server import ACCEPTED_AT_ONCE
+from router.server.server import ACCEPTED_AT_ONCE, with_copies
 from router.server.slices import SLICE, Readers
 from serving import Serving, statuses
 
@@ -481,3 +482,16 @@ def test_strangers_that_hold_connections_keep_no_sender_out() -> None:
         assert len(serving.server.connections) <= 50
         for client in held:
             client.close()
+
+
+def test_copies_of_a_socket_that_another_process_serves_leave_it_as_it_is() -> None:
+    """Else that process waits in `accept` for a connection that this one took."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        os.set_blocking(listening.fileno(), False)  # as another process does, by its own object
+        copies = with_copies([listening])
+        try:
+            assert len(copies) == ACCEPTED_AT_ONCE
+            assert not any(os.get_blocking(each.fileno()) for each in copies)
+        finally:
+            for each in copies[1:]:
+                each.close()

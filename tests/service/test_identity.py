@@ -304,3 +304,108 @@ def _count(server: Server, table: str) -> int:
     with server.connect("router") as connection:
         row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     return int(str(row[0])) if row else 0
+
+
+def checkpoint(path: Path) -> None:
+    """Have all that was written in the file itself, and nothing in its log."""
+    with sqlite3.connect(path, timeout=20) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+
+
+def is_whole(path: Path) -> bool:
+    with sqlite3.connect(path) as connection:
+        found: str = connection.execute("PRAGMA integrity_check").fetchone()[0]
+    connection.close()
+    return found == "ok"
+
+
+def ends_with_70(running: Running) -> None:
+    assert running.process is not None
+    for case in range(100):
+        if running.post({"trigger": "case_created", "case_id": 700 + case})[0] == 0:
+            break
+    assert running.process.wait(timeout=60) == 70
+
+
+def test_a_database_put_in_the_place_of_another_is_not_spoiled_by_what_that_one_left(
+    tmp_path: Path, router: Callable[..., Running], far_end: HttpFarEnd
+) -> None:
+    """The old one's log beside the new one: SQLite would play it into that."""
+    running = router(RULES.format(url=far_end.url))
+    database, copy = tmp_path / "router.db", tmp_path / "copy.db"
+    for case in range(3):
+        post(running, case)
+    backup(database, copy)
+    known = {post(running, case) for case in range(3, 60)}
+    checkpoint(database)
+    known.add(post(running, 60))
+    moved = tmp_path / "moved.db"
+    database.rename(moved)
+    copy.rename(database)
+    ends_with_70(running)
+    (saved,) = tmp_path.glob("router.db.saved-*")
+    assert known <= events_in(saved)
+    assert is_whole(database)
+    assert is_whole(moved)
+    assert known <= events_in(moved)  # without its log, too
+    running.start()
+    assert f"what the one before held is saved as {saved}" in running.log.read_text()
+    post(running, 99)
+    assert running.stop() == 0
+    assert is_whole(database)
+    done = running.command("doctor", "--no-network")
+    assert str(saved) in done.stdout
+
+
+def test_no_id_is_given_out_again_in_a_database_that_was_written_over(
+    tmp_path: Path, router: Callable[..., Running], far_end: HttpFarEnd
+) -> None:
+    running = router(RULES.format(url=far_end.url))
+    database, copy = tmp_path / "router.db", tmp_path / "copy.db"
+    known = {post(running, case) for case in range(3)}
+    backup(database, copy)
+    known |= {post(running, case) for case in range(3, 40)}
+    mark = database.with_name("router.db-mark")
+    wait_until(lambda: f'"events":{max(known)}' in mark.read_text())
+    checkpoint(database)
+    database.write_bytes(copy.read_bytes())
+    process = running.process
+    assert process is not None
+    for case in range(100):
+        status, answer = running.post({"trigger": "case_created", "case_id": 100 + case})
+        if status == 202:
+            assert answer["event"] not in known
+        elif status == 0:
+            break
+    assert process.wait(timeout=60) == 70
+
+
+def test_an_emptied_file_ends_the_process(
+    tmp_path: Path, router: Callable[..., Running], far_end: HttpFarEnd
+) -> None:
+    running = router(RULES.format(url=far_end.url))
+    database = tmp_path / "router.db"
+    for case in range(20):
+        post(running, case)
+    checkpoint(database)
+    database.write_bytes(b"")
+    ends_with_70(running)
+    assert "was emptied while the router used it" in running.log.read_text()
+
+
+def test_a_database_that_only_a_failed_start_has_made_is_none_that_must_be_there(
+    tmp_path: Path, router: Callable[..., Running], far_end: HttpFarEnd
+) -> None:
+    running = router(RULES.format(url=far_end.url))
+    running.stop()
+    for left in tmp_path.glob("router.db*"):
+        left.unlink()
+    sound = running.rules.read_text()
+    running.rules.write_text("rules: [")
+    assert running.command("serve").returncode == 1
+    running.rules.write_text(sound)
+    running.environment["ROUTER_DATABASE_EXPECT"] = "existing"
+    done = running.command("serve")
+    assert done.returncode == 1
+    assert "ROUTER_DATABASE_EXPECT=existing" in done.stderr
