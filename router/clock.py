@@ -145,7 +145,7 @@ class Clock:
         self._worker.pause(due.paused)
         self._claim_due(due, now)
         self.silent = tuple(self._silent(due, now))
-        self._metrics.oldest_due.set(due.longest(self._rules.current.ruleset.speaking, now))
+        self._metrics.oldest_due.set(due.longest_wait(self._rules.current.ruleset.speaking, now))
         self._chores.note(due)
 
     def _claim_due(self, due: Due, now: float) -> None:

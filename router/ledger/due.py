@@ -33,7 +33,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     newest: int
     next_moment: float | None = None
 
-    def longest(self, speaking: Collection[str], now: float) -> float:
+    def longest_wait(self, speaking: Collection[str], now: float) -> float:
         """For how many seconds the oldest delivery has been due on a channel that does not rest, of
         those that the rules let speak; 0.0 if nothing is due there."""
         moments = [

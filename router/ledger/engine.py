@@ -55,7 +55,7 @@ class Engine:
         self.sqlite = url.get_backend_name() == "sqlite"
         self._statements: dict[tuple[str, ...], str] = {}
         self._inode: int | None = None
-        self.given: dict[str, int] = {}  # table -> an id that was given out in it, as is known
+        self.highest_ids: dict[str, int] = {}  # table -> the highest that is known to be in use
         self.gone: str | None = None
         """Why it is not the database any more that was opened, if a write found that."""
         self.known_lanes: set[str] = set()  # channels that have a lane for good
@@ -82,8 +82,8 @@ class Engine:
 
     def is_emptied(self) -> bool:
         """Whether the file that was opened is still there, and nothing is in it."""
-        found = self.file.stat() if self.file is not None and self.file.exists() else None
-        return found is not None and found.st_ino == self._inode and not found.st_size
+        status = self.file.stat() if self.file is not None and self.file.exists() else None
+        return status is not None and status.st_ino == self._inode and not status.st_size
 
     def _refuse_another(self, *_: object) -> None:
         """Open no file that took the place of the one that was opened: as long as that one's log
@@ -119,7 +119,7 @@ class Engine:
         if not count:
             return []
         taken = self._take_ids(connection, name, count)
-        if taken[0] <= self.given.get(name, 0):
+        if taken[0] <= self.highest_ids.get(name, 0):
             self.gone = "the database was restored: it is an older state of itself"
             raise DatabaseGone(self.gone)
         return taken
@@ -294,7 +294,7 @@ def _names(sql: str, columns: Sequence[str], form: str) -> str:
 def _inode(file: Path | None) -> int | None:
     """The number of a file; -1 if there is none, or nothing in it."""
     try:
-        found = None if file is None else file.stat()
+        status = None if file is None else file.stat()
     except OSError:
         return -1
-    return found and (found.st_ino if found.st_size else -1)
+    return status and (status.st_ino if status.st_size else -1)

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 Kind = Literal["new", "known", "moved", "emptied", "replaced", "restored", "promoted"]
 
+_ANOTHER = ("emptied", "replaced", "restored", "promoted")
+"""The kinds of a database that is not the one of before, or not as far."""
 SAVED = ".saved-"
+"""What stands between the name of a database file and the moment at which it was saved."""
 JUMP = 1_000_000
 """Ids that are left out where it is not known how far the lost stretch of time went."""
 _COUNTED = ("events", "deliveries")
@@ -85,7 +88,7 @@ def open_generation(connection: sa.Connection, engine: Engine, now: float) -> Op
     kind = _kind(mark, left, fresh=fresh, moved=old_place is not None and old_place != place)
     if kind == "restored" and left is None and _promoted(str(old_place), place):
         kind = "promoted"
-    if kind in ("emptied", "replaced", "restored", "promoted"):
+    if kind in _ANOTHER:
         highest = [max(pair) for pair in zip(newest, _ids(left), strict=True)]
         _jump(connection, engine, [number + JUMP for number in highest])
     if kind in ("replaced", "restored", "promoted"):
@@ -102,7 +105,7 @@ def open_generation(connection: sa.Connection, engine: Engine, now: float) -> Op
     mark = Mark(uid, generation, *_newest(connection, engine))
     write_mark(engine, mark)  # before another process may look at it
     text = _TEXTS.get(kind, "")
-    saved = find_saved(engine) if kind in ("emptied", "replaced", "restored") else None
+    saved = find_saved(engine) if kind in _ANOTHER else None
     if saved is not None:
         text = f"{text}; what the one before held is saved as {saved}"
     return Opening(kind, mark, place, text)

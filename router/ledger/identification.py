@@ -53,7 +53,8 @@ class Identification:
 
     def _keep(self, mark: Mark) -> None:
         self._mark = mark
-        self._engine.given = {"events": mark.events, "deliveries": mark.deliveries}
+        highest = {"events": mark.events, "deliveries": mark.deliveries}
+        self._engine.highest_ids = highest
 
     def recognize(self, connection: sa.Connection) -> None:
         """Before the first commit of a session: see where its address has led to.
@@ -112,7 +113,7 @@ class Identification:
             _log.exception("database_not_saved")
             return f"{gone}; what it held could not be saved: {error}"
         try:
-            _take_log_along(connection, file)
+            _remove_log(connection, file)
         except (OSError, sqlite3.Error):
             _log.exception("database_log_left")
         return (
@@ -131,7 +132,7 @@ def _copy(connection: sa.Connection, copy: Path, beat: Beat) -> None:
         target.close()
 
 
-def _take_log_along(connection: sa.Connection, file: Path) -> None:
+def _remove_log(connection: sa.Connection, file: Path) -> None:
     """Let nothing of this database stay beside another one: SQLite would play its log into that.
 
     The database that was moved away is made whole without its log before. A log that another
@@ -139,16 +140,16 @@ def _take_log_along(connection: sa.Connection, file: Path) -> None:
     """
     raw: Any = connection.connection.driver_connection
     raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    ours = {_number(one) for one in Path("/proc/self/fd").iterdir()}
+    ours = {_file_number(one) for one in Path("/proc/self/fd").iterdir()}
     for suffix in ("-wal", "-shm"):
         beside = file.with_name(f"{file.name}{suffix}")
-        if _number(beside) in ours - {None}:
+        if _file_number(beside) in ours - {None}:
             beside.unlink(missing_ok=True)
 
 
-def _number(path: Path) -> tuple[int, int] | None:
+def _file_number(path: Path) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -47,8 +47,8 @@ def open_ledger(
             " and ROUTER_DATABASE_URL says where it is"
         )
     try:
-        found = version(engine) if existing else HEAD
-        if existing and (found is None or (found == HEAD and not has_begun(engine))):
+        revision = version(engine) if existing else HEAD
+        if existing and (revision is None or (revision == HEAD and not has_begun(engine))):
             raise LedgerError(f"the database is empty{_EXPECTED}")  # noqa: TRY301 - closed below
         migrate(engine)
         engine.remember_file()

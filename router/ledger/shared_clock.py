@@ -55,8 +55,8 @@ class SharedClock:
         began = self._monotonic()
         there = self._reference()
         took = self._monotonic() - began
-        found, here = there + took / 2, self()
-        return here if abs(found - here) <= max(NOISE, took) else found
+        there, here = there + took / 2, self()
+        return here if abs(there - here) <= max(NOISE, took) else there
 
     def keep(self, supervisor: Supervisor, scheduler: Scheduler) -> None:
         """Go by the clock that counts for ever: for a process that leaves mending to others."""
@@ -79,8 +79,8 @@ def database_time(engine: Engine) -> float:
     """What the clock of a PostgreSQL server says; raises LedgerUnavailable."""
 
     def ask(connection: sa.Connection) -> float:
-        found: float = connection.exec_driver_sql(_NOW).scalar_one()
-        return found
+        moment: float = connection.exec_driver_sql(_NOW).scalar_one()
+        return moment
 
     return engine.read(ask, engine.reading)
 

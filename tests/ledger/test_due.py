@@ -27,4 +27,4 @@ def test_how_long_the_oldest_is_due(
         failing={},
         newest=1,
     )
-    assert due.longest(frozenset({"a", "b"}), 100.0) == seconds
+    assert due.longest_wait(frozenset({"a", "b"}), 100.0) == seconds
