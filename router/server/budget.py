@@ -45,10 +45,12 @@ class Budget:
             longest.time_out("flood")
         return True
 
-    def finish(self, holder: Holder) -> bool:
-        """Its request is whole; False if there is no room for it among those being answered."""
-        size = self._parts.pop(holder, 0)
-        self.unfinished -= size
+    def finish(self, holder: Holder, more: int) -> bool:
+        """Its request is whole, with `more` bytes than it held; False if there is no room for it
+        among those being answered."""
+        held = self._parts.pop(holder, 0)
+        self.unfinished -= held
+        size = held + more
         if self.answering + size > self._max_answering:
             return False
         self.answering += size

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from router.server.connections import Reason
+    from router.server.connections import Limits, Reason
 
     Headers = Iterable[tuple[bytes, bytes]]
 
@@ -20,6 +21,20 @@ class Refused(Exception):
         self.status = status
         self.text = text
         self.reason: Reason = reason
+
+
+def too_large(limits: Limits) -> Refused:
+    text = f"the head is larger than {limits.head} bytes, or has over {limits.fields} fields"
+    return Refused(431, text, "large_head")
+
+
+def check_size(url: bytes, headers: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
+    """Raise Refused for a head that is too large, as far as it has come."""
+    if len(url) > limits.request_line:
+        raise Refused(414, "the address is too long", "large_head")
+    fields = len(headers)
+    if fields > limits.fields or sum(map(len, chain(*headers))) + 4 * fields > limits.head:
+        raise too_large(limits)
 
 
 def check_framing(version: str, headers: Headers) -> None:

@@ -16,7 +16,13 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from router.server.framing import Refused, check_framing, head_without_upgrade
+from router.server.framing import (
+    Refused,
+    check_framing,
+    check_size,
+    head_without_upgrade,
+    too_large,
+)
 from router.server.slices import SLICE, SlicedReading
 from router.server.transport import LingeringTransport
 
@@ -30,6 +36,16 @@ FIELD = 160
 """Bytes of memory that a header takes beside its text."""
 
 
+class _Trailers(list[tuple[bytes, bytes]]):
+    """Where fields go that come after the body: whoever reads headers must never see them."""
+
+    def append(self, _field: tuple[bytes, bytes]) -> None:
+        pass
+
+
+TRAILERS = _Trailers()
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """See the module. `bound` makes the class for one server."""
 
@@ -41,9 +57,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self.served = 0
         self.received = 0
         self.blocked_since: float | None = None
-        self._head = self._fields = self._weighed = self._size = 0
-        self._body = self._thrown_away = 0
-        self._in_head = self._complete = self._upgrading = self._broken = self._left = False
+        self._head = self._weighed = self._body = self._held = self._thrown_away = 0
+        self._in_head = self._upgrading = self._ended = self._left = False
         lingering = LingeringTransport(transport, self)
         readers = self.all_connections.readers
         transport.set_protocol(SlicedReading(readers, self, lingering, self.loop))
@@ -64,13 +79,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def parse(self, data: bytes) -> bool:
         """Read a slice of what comes; answers whether what follows is read too, or thrown away."""
-        self._parse(data)
-        return not self._broken and self.phase != "linger"
-
-    def _parse(self, data: bytes) -> None:
-        if self._broken or self.phase == "linger":
+        if self._ended:
             self._throw_away(len(data))
-            return
+            return False
         if self.phase == "waiting":
             self.phase, self.since = "head", self.loop.time()
         try:
@@ -78,9 +89,10 @@ class BoundedProtocol(HttpToolsProtocol):
             if self.phase == "head" or self._in_head:
                 self._bound_head(len(data))
             elif self.phase == "body":
-                self._bound_framing(len(data))
+                self._bound_body(len(data))
         except Refused as refused:
             self._refuse(refused)
+        return not self._ended
 
     def _feed(self, data: bytes) -> None:
         while data:
@@ -102,60 +114,54 @@ class BoundedProtocol(HttpToolsProtocol):
     def _bound_head(self, size: int) -> None:
         """Bound a head that is not whole yet: by itself, and together with all others."""
         self._head += size
+        limits = self.all_connections.limits
         # What was sent together with the end of another request is not its own.
-        if self._head > self.all_connections.limits.head + SLICE:
-            raise self._too_large()
-        fields, self._weighed = self._fields - self._weighed, self._fields
-        self._hold(size + FIELD * fields)
+        if self._head > limits.head + SLICE:
+            raise too_large(limits)
+        fields = 0
+        if self._in_head:
+            check_size(self.url, self.headers, limits)
+            fields = len(self.headers)
+        self._hold(size + FIELD * (fields - self._weighed))
+        self._weighed = fields
 
-    def _bound_framing(self, size: int) -> None:
-        """Bound what of a body is none: chunks of a byte, their extensions, trailers."""
+    def _bound_body(self, size: int) -> None:
+        """Bound a body that is not whole yet, and what of it is none: chunks of a byte, their
+        extensions, trailers."""
         self.received += size
         # What was sent together with its head, or with another request, is not its own.
         slack = self.all_connections.limits.framing + SLICE
         if self.received - self._body > slack + self._body:
             raise Refused(400, "the chunks are larger than what is in them", "malformed")
+        self._hold(self._body - self._held)
+        self._held = self._body
 
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= self.all_connections.limits.pipelined:
             raise Refused(400, "too many requests at once on one connection", "flood")
-        self._fields = self._weighed = self._size = 0
-        self._upgrading = self._complete = False
+        self._weighed = 0
+        self._upgrading = False
         self._in_head = True
         super().on_message_begin()
         self.scope["router.has_left"] = self.has_left  # type: ignore[typeddict-unknown-key]
 
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        if len(self.url) > self.all_connections.limits.request_line:
-            raise Refused(414, "the address is too long", "large_head")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._complete:
-            return  # a trailer is no header: whoever reads headers must never see it
-        self._fields += 1
-        self._size += len(name) + len(value) + 4
-        limits = self.all_connections.limits
-        if self._fields > limits.fields or self._size > limits.head:
-            raise self._too_large()
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        self._complete = True
+        check_size(self.url, self.headers, self.all_connections.limits)
         if self.parser.should_upgrade():
             self._upgrading = True  # it comes again, without that wish
             return
         check_framing(self.parser.get_http_version(), self.headers)
         self._in_head = False
-        self._head = self._thrown_away = self._body = self.received = 0
+        self._head = self._thrown_away = self._body = self._held = self.received = 0
         self.phase, self.since = "body", self.loop.time()
         super().on_headers_complete()
+        self.headers = TRAILERS
 
     def on_message_complete(self) -> None:
         if self._upgrading:
             return
         self.phase = "answer"
-        if not self.all_connections.budget.finish(self):
+        if not self.all_connections.budget.finish(self, self._body - self._held):
             self.phase = "body"
             raise Refused(503, "too much to answer at once; come again later", "flood")
         self.all_connections.begin(self)
@@ -166,9 +172,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._body += len(body)
         if self.cycle.response_complete:
+            self._held += len(body)
             self._throw_away(len(body))
         else:
-            self._hold(len(body))
             super().on_body(body)
 
     # --- what goes ---
@@ -217,8 +223,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def begin_lingering(self) -> bool:
         """Go on reading what still comes of a request that was answered; False if nothing does."""
-        if self.phase not in ("head", "body") and not self._broken:
+        if self.phase not in ("head", "body") and not self._ended:
             return False
+        self._ended = True
         self.phase, self.since = "linger", self.loop.time()
         self.flow.resume_reading()
         return True
@@ -240,11 +247,6 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._thrown_away > self.all_connections.limits.lingering:
             self.transport.abort()
 
-    def _too_large(self) -> Refused:
-        limits = self.all_connections.limits
-        text = f"the head is larger than {limits.head} bytes, or has over {limits.fields} fields"
-        return Refused(431, text, "large_head")
-
     def _refuse(self, refused: Refused) -> None:
         self.all_connections.refused(refused.reason)
         self._end(refused)
@@ -252,7 +254,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _end(self, refused: Refused) -> None:
         """Answer in place of the application, and read nothing more of this connection."""
         cycle: RequestResponseCycle | None = self.cycle
-        self._broken = True
+        self._ended = True
         self.all_connections.budget.release(self)
         self.headers, self.scope, self.parser = [], None, None  # type: ignore[assignment]  # freed
         if cycle is not None and cycle.response_complete and self.phase == "body":
@@ -282,7 +284,7 @@ class BoundedProtocol(HttpToolsProtocol):
             b"connection: close\r\n\r\n",
             body,
         ]
-        self._broken = True
+        self._ended = True
         self.transport.write(b"".join(head))
         self.transport.close()
 

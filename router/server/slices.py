@@ -35,7 +35,7 @@ class Readers:
     """The connections of one server that sent a whole slice, in the order of their turns."""
 
     def __init__(self) -> None:
-        self.buffer = bytearray(SLICE)
+        self.buffer = memoryview(bytearray(SLICE))
         """What is read just now, by any of them: it is parsed before another one reads."""
         self._waiting: deque[LingeringTransport] = deque()
 
@@ -71,10 +71,10 @@ class SlicedReading(asyncio.BufferedProtocol):
         self.pause_writing = parser.pause_writing  # type: ignore[method-assign]
         self.resume_writing = parser.resume_writing  # type: ignore[method-assign]
 
-    def get_buffer(self, _sizehint: int) -> bytearray:
+    def get_buffer(self, _sizehint: int) -> memoryview:
         return self._readers.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        goes_on = self._parser.parse(bytes(memoryview(self._readers.buffer)[:nbytes]))
+        goes_on = self._parser.parse(bytes(self._readers.buffer[:nbytes]))
         if goes_on and nbytes == SLICE:
             self._readers.wait(self._transport, self._loop)
