@@ -50,6 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """See the module. `bound` makes the class for one server."""
 
     all_connections: Connections
+    transport: LingeringTransport  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.phase: Phase = "waiting"
@@ -165,7 +166,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.phase = "body"
             raise Refused(503, "too much to answer at once; come again later", "flood")
         self.all_connections.begin(self)
-        super().on_message_complete()
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
         if self.cycle.response_complete:
             self._wait()
 
@@ -180,6 +182,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # --- what goes ---
 
     def on_response_complete(self) -> None:
+        self.transport.end_answer()
         self.served += 1
         self.server_state.total_requests += 1
         if self.transport.is_closing():

@@ -1,7 +1,9 @@
-"""A transport that is closed gently: what its peer still sends is read and thrown away first.
+"""A transport that sends an answer's head with its body, and that is closed gently.
 
-A connection that is closed while the peer sends is reset, and the answer on its way is lost: a
-proxy then says 502 in place of our 413.
+A head of its own would be a second call of the system for each event that is accepted; ASGI wants
+it to wait for the body anyway. And a connection that is closed while the peer sends is reset, and
+the answer on its way is lost (a proxy then says 502 in place of our 413): so what the peer still
+sends is read and thrown away first.
 """
 
 from __future__ import annotations
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     import asyncio
 
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""What is written before an answer begins, for a peer that waits for it."""
+
+
 class _Owner(Protocol):
     def begin_lingering(self) -> bool: ...
 
@@ -19,17 +25,34 @@ class _Owner(Protocol):
 class LingeringTransport:
     """What the protocol and its answers use of an asyncio transport."""
 
-    __slots__ = ("_closing", "_held", "_inner", "_owner", "_paused")
+    __slots__ = ("_begun", "_closing", "_head", "_held", "_inner", "_owner", "_paused")
 
     def __init__(self, inner: asyncio.Transport, owner: _Owner) -> None:
         self._inner = inner
         self._owner = owner
         self._closing = False
-        self._paused = self._held = False
+        self._paused = self._held = self._begun = False
+        self._head = b""
 
     def write(self, data: bytes) -> None:
-        if not self._closing:
+        """Send it; what an answer begins with, its head, goes with what comes next."""
+        if self._closing:
+            return
+        if self._begun:
+            head, self._head = self._head, b""
+            self._inner.write(head + data if head else data)
+        elif data == CONTINUE:
             self._inner.write(data)
+        else:
+            self._begun, self._head = True, data
+
+    def end_answer(self) -> None:
+        """The answer is whole, and what is written next begins another."""
+        self._begun = False
+        if self._head:  # it has no body
+            head, self._head = self._head, b""
+            if not self._inner.is_closing():
+                self._inner.write(head)
 
     def is_closing(self) -> bool:
         return self._closing or self._inner.is_closing()
@@ -38,6 +61,7 @@ class LingeringTransport:
         """Close it once the peer has sent what it was sending, or its time is over."""
         if self.is_closing():
             return
+        self.end_answer()
         self._closing = True
         if self._owner.begin_lingering() and self._inner.can_write_eof():
             self._inner.write_eof()
@@ -46,6 +70,7 @@ class LingeringTransport:
 
     def abort(self) -> None:
         """Close it when what was written is sent, or at once where nothing goes."""
+        self.end_answer()
         self._closing = True
         if self._inner.get_write_buffer_size():
             self._inner.abort()
