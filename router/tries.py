@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import threading
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from router.ledger import LedgerUnavailable, next_try
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,13 +37,15 @@ class Tries:
     """Counts tries in the ledger, so that the limits hold for all processes and over restarts.
 
     Who has to wait is remembered here: a flood writes and hashes nothing, from however many
-    addresses it comes.
+    addresses it comes. And while the ledger cannot be written (a full disk), tries are counted
+    here: then above all somebody has to come in and look.
     """
 
     def __init__(self, people: People, now: Callable[[], float]) -> None:
         self._people = people
         self._now = now
         self._barred: dict[str, float] = {}
+        self._uncounted: dict[str, float] = {}  # by the ledger; until when they count
         self._trusted: dict[str, bool] = {}
 
     def charge(self, way: Way, address: str | None) -> float | None:
@@ -50,7 +55,7 @@ class Tries:
             return wait
         now = self._now()
         for key, limit in self._limits(way, address):
-            wait = self._people.charge(key, every=limit.every, many=limit.many)
+            wait = self._count(key, limit, now)
             if wait is not None:
                 remember(self._barred, key, now + wait)
                 return wait
@@ -60,7 +65,9 @@ class Tries:
         """Forget the tries from a place: one was right. From then on, what comes from anywhere
         else does not make that place wait."""
         place = origin_of(way, address)
-        self._people.forgive(place)
+        self._uncounted.pop(place, None)
+        with contextlib.suppress(LedgerUnavailable):  # then the place waits sooner, for a while
+            self._people.forgive(place)
         self._barred.pop(place, None)
         remember(self._trusted, place, value=True)
 
@@ -72,6 +79,14 @@ class Tries:
             if now < until <= now + limit.every * limit.many:
                 return until - now
         return None
+
+    def _count(self, key: str, limit: Limit, now: float) -> float | None:
+        try:
+            return self._people.charge(key, every=limit.every, many=limit.many)
+        except LedgerUnavailable:
+            until, wait = next_try(self._uncounted.get(key), limit.every, limit.many, now)
+            remember(self._uncounted, key, until)
+            return wait
 
     def _limits(self, way: Way, address: str | None) -> list[tuple[str, Limit]]:
         place = origin_of(way, address)

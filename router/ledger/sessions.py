@@ -96,15 +96,21 @@ def charge(
     Of one key `many` may follow each other at once, and one more every `every` seconds.
     """
     query = sa.select(tries.c.until).where(tries.c.key == key).with_for_update()
-    known = connection.execute(query).scalar()
+    until, wait = next_try(connection.execute(query).scalar(), every, many, now)
+    if wait is None:
+        kept = "ON CONFLICT (key) DO UPDATE SET until = excluded.until"
+        engine.insert(connection, tries, [(key, until)], kept)
+    return wait
+
+
+def next_try(
+    known: float | None, every: float, many: int, now: float
+) -> tuple[float, float | None]:
+    """Until when tries count with one more, and None; or, as they were, the seconds to wait."""
     # What lies further ahead than all tries together was written by a clock that was set back.
     until = min(max(known or now, now), now + every * many)
     wait = until + every - now - every * many
-    if wait > 0:
-        return wait
-    kept = "ON CONFLICT (key) DO UPDATE SET until = excluded.until"
-    engine.insert(connection, tries, [(key, until + every)], kept)
-    return None
+    return (until, wait) if wait > 0 else (until + every, None)
 
 
 def forgive(connection: sa.Connection, keys: Sequence[str]) -> None:

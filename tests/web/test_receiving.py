@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import http.client
 import json
+import resource
+import sqlite3
 import time
+import urllib.parse
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +33,7 @@ channels:
 rules:
   - { name: all, when: always, notify: sink }
 """
+FORM = "application/x-www-form-urlencoded"
 OLD = "an-older-secret-of-the-tests"
 EVENT = {"trigger": "case_created", "case_id": 1}
 
@@ -209,14 +214,46 @@ def test_a_password_closes_everything_but_hooks_and_health(
     assert closed.get("/api/events", Authorization=_basic("pass-word"))[0] == 401
 
 
+def _old_session(running: Running, password: str) -> str:
+    """The cookie of somebody who logged in some minutes ago: their next page is written down."""
+    form = urllib.parse.urlencode({"name": "anna", "password": password}).encode()
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+    connection.request("POST", "/login", form, {"Content-Type": FORM, "Origin": running.url})
+    cookie = connection.getresponse().headers["Set-Cookie"].partition(";")[0]
+    connection.close()
+    with sqlite3.connect(running.folder / "router.db") as database:
+        changed = database.execute("UPDATE sessions SET seen_at = seen_at - 600").rowcount
+    database.close()
+    assert changed == 1
+    return cookie
+
+
+def test_on_a_full_disk_who_looks_after_it_comes_in_still(router: Callable[..., Running]) -> None:
+    full = router(RULES, OLD_SECRET=OLD, ROUTER_ADMIN_PASSWORD="pass-word-pass")
+    assert full.process is not None
+    token = full.command("token", "new", "prometheus", "--role", "viewer").stdout.split()[-1]
+    cookie = _old_session(full, "pass-word-pass")
+    limits = resource.prlimit(full.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(full.process.pid, resource.RLIMIT_FSIZE, (1024, limits[1]))
+    known = _basic("pass-word-pass")
+    for path in ("/", "/api/status", "/metrics", "/api/events"):
+        assert full.get(path, Authorization=known)[0] == 200
+        assert full.get(path, Authorization=f"Bearer {token}")[0] == 200
+        assert full.get(path, Cookie=cookie)[0] == 200
+    # Nobody may try passwords more often than on another day.
+    tried = [full.get("/metrics", Authorization=_basic(f"wrong-{n}"))[0] for n in range(40)]
+    assert 429 in tried
+    assert full.get("/metrics", Authorization=known)[0] == 200
+    resource.prlimit(full.process.pid, resource.RLIMIT_FSIZE, limits)
+    assert full.post(EVENT)[0] == 202
+
+
 def test_a_disk_that_cannot_be_written_is_answered_503_and_nothing_is_claimed(
     router: Callable[..., Running],
 ) -> None:
     full = router(RULES, OLD_SECRET=OLD)
     before = len(full.get("/api/events?limit=500")[1]["items"])
     # A size limit on the process' files is what a full disk is to SQLite.
-    import resource  # noqa: PLC0415 - for this test alone
-
     assert full.process is not None
     limits = resource.prlimit(full.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(full.process.pid, resource.RLIMIT_FSIZE, (1024, limits[1]))
