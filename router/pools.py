@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import contextvars
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 _Call = tuple["Future[Any]", Callable[[], Any]]
+
+STANDS_STILL = 180.0
+"""Seconds after which a call that has not ended never will."""
 
 
 class Crowded(Exception):
@@ -37,18 +40,29 @@ class Crowded(Exception):
 class Pool:
     """So many threads, so many calls that may wait for one, and no longer than `patience`.
 
-    Not an executor of the standard library: one of those never replaces a thread that ended.
+    A thread that is at one call for longer than `longest` is written off, and another takes its
+    place. Not an executor of the standard library: one of those never replaces a thread.
     """
 
     def __init__(
-        self, name: str, *, threads: int, waiting: int, wait: float, patience: float | None = None
+        self,
+        name: str,
+        *,
+        threads: int,
+        waiting: int,
+        wait: float,
+        patience: float | None = None,
+        longest: float | None = STANDS_STILL,
     ) -> None:
-        """`wait` is what those who get no thread are told to wait; both times are seconds."""
-        self._name = name
+        """`wait` is what those who get no thread are told to wait; all times are seconds."""
+        self.name = name
         self._most_threads = threads
         self._most = threads + waiting
         self._wait = wait
         self._patience = patience
+        self._longest = longest
+        self._begun: set[Future[Any]] = set()
+        self._written_off: set[Future[Any]] = set()  # calls of threads that stand still
         self._calls: Queue[_Call] = THREADS.queue()
         self._threads: list[Thread] = []
         self._taken = 0
@@ -56,7 +70,8 @@ class Pool:
     async def run(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Run a function in a thread of the pool.
 
-        Raises Crowded, and nothing was done, if too much waits already or no thread comes in time.
+        Raises Crowded if too much waits already or no thread comes in time, and nothing was done;
+        and if it does not end in time.
         """
         if self._taken >= self._most or not self._has_threads():
             raise Crowded(self._wait)
@@ -67,40 +82,77 @@ class Pool:
         answer: asyncio.Future[T] = asyncio.wrap_future(result)
         # A caller who goes away leaves its thread at work: the place is free when that ends.
         answer.add_done_callback(self._free)
+        if self._longest is not None:
+            late = asyncio.get_running_loop().call_later(self._longest, self._write_off, result)
+            answer.add_done_callback(lambda _: late.cancel())
         try:
             await asyncio.wait({answer}, timeout=self._patience)
         except asyncio.CancelledError:
             result.cancel()  # whoever asked has gone: what has not begun need not
             raise
         if not answer.done() and result.cancel():
+            # Either a thread took it and went no further, or one that is at nothing does not.
+            if result in self._begun or self._moving() > len(self._begun):
+                self._lose(result)
             raise Crowded(self._wait)
         return await asyncio.shield(answer)
 
+    def stands_still(self) -> bool:
+        """Whether so many threads do that no more of them can be the answer."""
+        return len(self._written_off) > self._most_threads
+
+    def _write_off(self, call: Future[Any]) -> None:
+        if call.running():
+            with contextlib.suppress(InvalidStateError):  # it has just ended after all
+                call.set_exception(Crowded(self._wait, "it took too long; try again in a moment"))
+                self._lose(call)
+
+    def _lose(self, call: Future[Any]) -> None:
+        self._written_off.add(call)
+        self._begun.discard(call)
+
+    def _moving(self) -> int:
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        return len(self._threads) - len(self._written_off)
+
     def _has_threads(self) -> bool:
         """Have as many threads as there are calls, within bounds; answers whether there is one."""
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-        if len(self._threads) < min(self._most_threads, self._taken + 1):
+        moving = self._moving()
+        if moving < min(self._most_threads, self._taken + 1):
             # The system may give none now: then those that live do it all, one after the other.
             with contextlib.suppress(RuntimeError):
-                self._threads.append(THREADS.start(self._name, self._serve))
-        return bool(self._threads)
+                self._threads.append(THREADS.start(self.name, self._serve))
+                moving += 1
+        return moving > 0
 
     def _serve(self) -> None:
         while True:
             result, work = self._calls.get()
-            if not result.set_running_or_notify_cancel():
-                continue
+            self._begun.add(result)
             try:
-                result.set_result(work())
-            except Exception as error:  # noqa: BLE001 - it is whoever asked who handles it
-                result.set_exception(error)
-            except BaseException as error:  # noqa: BLE001 - a SystemExit would end the event loop
-                result.set_exception(RuntimeError(f"it was ended by {error!r}"))
+                if result.set_running_or_notify_cancel():
+                    _work(result, work)
+            except InvalidStateError:
+                pass  # it was written off, and moves again
+            finally:
+                self._begun.discard(result)
+                self._written_off.discard(result)
 
     def _free(self, answer: asyncio.Future[Any]) -> None:
         self._taken -= 1
         if not answer.cancelled():
             answer.exception()  # seen: whoever asked may have gone
+
+
+def _work(result: Future[Any], work: Callable[[], Any]) -> None:
+    try:
+        value = work()
+    except Exception as error:  # noqa: BLE001 - it is whoever asked who handles it
+        result.set_exception(error)
+    except BaseException as error:  # noqa: BLE001 - a SystemExit would end the event loop
+        result.set_exception(RuntimeError(f"it was ended by {error!r}"))
+    else:
+        result.set_result(value)
 
 
 PAGES = Pool("pages", threads=8, waiting=64, wait=2.0, patience=10.0)
@@ -113,11 +165,19 @@ LOGINS = Pool("logins", threads=1, waiting=8, wait=2.0, patience=10.0)
 """Passwords of people who log in: scripts that send wrong ones do not stand before them."""
 FORMS = Pool("forms", threads=1, waiting=16, wait=2.0, patience=5.0)
 """Forms that are large: to take their quoting away needs up to a third of a second."""
-READINESS = Pool("readiness", threads=1, waiting=1, wait=1.0, patience=5.0)
+READINESS = Pool("readiness", threads=1, waiting=1, wait=1.0, patience=5.0, longest=30.0)
 """Whether the database can be written: one check at a time, for all who ask."""
 BACKTESTS = Pool("backtests", threads=1, waiting=16, wait=2.0, patience=60.0)
 """What backtests write down of how far they are: no crowd of viewers breaks one off."""
 RELOADS = Pool("reloads", threads=1, waiting=8, wait=5.0, patience=60.0)
 """To read rules when somebody asks for it."""
-CLOSING = Pool("closing", threads=1, waiting=0, wait=5.0)
+CLOSING = Pool("closing", threads=1, waiting=0, wait=5.0, longest=None)
 """To close: nothing else ever has its thread."""
+
+
+def stand_still() -> tuple[str, ...]:
+    """The pools whose threads stand still, one after the other, in words."""
+    pools = (PAGES, SESSIONS, PASSWORDS, LOGINS, FORMS, READINESS, BACKTESTS, RELOADS)
+    return tuple(
+        f"the threads of `{pool.name}` stand still" for pool in pools if pool.stands_still()
+    )

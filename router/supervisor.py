@@ -96,9 +96,9 @@ class Supervisor:
         self._supervised[name] = entry
         return entry.beat
 
-    def demand(self, check: Callable[[], tuple[str, ...]]) -> None:
-        """End the process when `check` gives reasons that nothing here can mend."""
-        self._demands.append(check)
+    def demand(self, *checks: Callable[[], tuple[str, ...]]) -> None:
+        """End the process when one of them gives reasons that nothing here can mend."""
+        self._demands.extend(checks)
 
     def release(self, name: str) -> None:
         """Let a thread end when it wants to; unknown names are let go too."""

@@ -87,6 +87,11 @@ ROWS = (
         f"file descriptors less {connections.RESERVE}, {connections.MAX_CONNECTIONS:,} at most",
         "the one that has waited longest for a request makes room, or 503",
     ),
+    (
+        "file descriptors that the system allows",
+        f"{connections.MIN_DESCRIPTORS} at least",
+        "it says so, and ends with 1",
+    ),
     ("**a request**", "", ""),
     ("an event (`ROUTER_MAX_BODY`)", size(256 * 1024), "413"),
     ("another body, a form of the playground", f"{size(app.BODY)}, {size(tryout.MOST)}", "413"),

@@ -61,11 +61,58 @@ def test_a_thread_that_ended_is_replaced() -> None:
     async def story() -> None:
         pool = Pool("test", threads=1, waiting=5, wait=1.0, patience=0.2)
         before = await pool.run(threading.current_thread)
-        strike_thread(before, ValueError)
-        while before.is_alive():  # it may die of the next call, which is then not begun
-            with contextlib.suppress(Crowded):
+        while before.is_alive():
+            # It may die of the next call, which is then not begun; or survive, inside a future.
+            strike_thread(before, ValueError)
+            with contextlib.suppress(Crowded, ValueError):
                 await pool.run(str, "x")
         assert await pool.run(threading.current_thread) != before
+
+    asyncio.run(story())
+
+
+def test_a_thread_that_stands_still_is_written_off_and_replaced() -> None:
+    release = threading.Event()
+
+    async def story() -> None:
+        pool = Pool("test", threads=1, waiting=2, wait=1.0, patience=20.0, longest=0.05)
+        for still in (1, 2):
+            held = asyncio.create_task(pool.run(release.wait, 20))
+            behind = asyncio.create_task(pool.run(str, "next"))
+            with pytest.raises(Crowded, match="it took too long"):
+                await held
+            assert pool.stands_still() == (still > 1)
+            # What waits already has no thread until somebody asks for one.
+            assert await pool.run(str, "asked later") == "asked later"
+            assert await behind == "next"
+        release.set()
+        while pool.stands_still():  # noqa: ASYNC110 - those that move again are threads like others
+            await asyncio.sleep(0.01)
+        assert await pool.run(str, "well") == "well"
+
+    asyncio.run(story())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_takes_nothing_any_more_is_written_off_and_replaced() -> None:
+    release = threading.Event()
+
+    class Held(BaseException):
+        def __init__(self) -> None:
+            release.wait(20)
+
+    async def story() -> None:
+        pool = Pool("test", threads=1, waiting=2, wait=1.0, patience=0.1)
+        before = await pool.run(threading.current_thread)
+        strike_thread(before, Held)
+        with pytest.raises(Crowded):
+            await pool.run(str, "held up")
+        assert await pool.run(threading.current_thread) != before
+        assert before.is_alive()
+        release.set()
+        await asyncio.to_thread(before.join, 20)
+        assert await pool.run(str, "well") == "well"
+        assert not pool.stands_still()
 
     asyncio.run(story())
 

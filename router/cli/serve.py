@@ -66,12 +66,15 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     from router.log import get_logger, set_up_logs  # noqa: PLC0415
     from router.log_writer import LogWriter  # noqa: PLC0415
     from router.secret import Redactor  # noqa: PLC0415
+    from router.server import lacks_descriptors  # noqa: PLC0415
     from router.service import GAVE_UP, Service  # noqa: PLC0415
     from router.web.app import create_app  # noqa: PLC0415
 
     # The writer and the senders wait for short moments only: with the usual 5 ms a busy event
     # loop would keep each of them waiting after every commit and every answer.
     sys.setswitchinterval(0.0005)
+    if (reason := lacks_descriptors()) is not None:
+        fail(reason)
     sockets = sockets or [listen(settings)]
     redactor = Redactor(settings.secrets())
     log = LogWriter(sys.stdout.fileno())

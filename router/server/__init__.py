@@ -9,7 +9,7 @@ So the parser is kept, and what it does not do is done here: a request that asks
 answered as plain HTTP/1.1, and heads, bodies, connections and silence have bounds.
 """
 
-from router.server.connections import LIMITS, Limits
+from router.server.connections import LIMITS, Limits, lacks_descriptors
 from router.server.server import Server
 
-__all__ = ["LIMITS", "Limits", "Server"]
+__all__ = ["LIMITS", "Limits", "Server", "lacks_descriptors"]

@@ -49,6 +49,8 @@ class Limits(NamedTuple):
 LIMITS = Limits()
 RESERVE = 256
 """File descriptors that are kept for the database, far ends and files."""
+MIN_DESCRIPTORS = 64
+"""File descriptors without which the service cannot work: half of them are its own."""
 MAX_DESCRIPTORS = 65_536
 MAX_CONNECTIONS = 8_192
 """An idle one takes 4 kB."""
@@ -138,6 +140,18 @@ class Connections:
         if phase == "linger":
             return "slow_body" if silent > limits.linger else None
         return None
+
+
+def lacks_descriptors() -> str | None:
+    """Say in words that the system lets this process open too few files, None if not."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or hard >= MIN_DESCRIPTORS:
+        return None
+    return (
+        f"this process may have {hard} files and connections open at once and needs"
+        f" {MIN_DESCRIPTORS} at least, better some thousands: raise `ulimit -Hn`, LimitNOFILE="
+        " (systemd) or --ulimit nofile (containers)"
+    )
 
 
 def raise_descriptors() -> int:

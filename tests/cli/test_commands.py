@@ -277,6 +277,24 @@ def test_a_stop_at_any_moment_of_the_start_leaves_no_process_behind(forks: int) 
             process.kill()
 
 
+@pytest.mark.parametrize("files", [8, 12, 20, 40, 63])
+def test_a_service_that_may_open_too_few_files_says_so(tmp_path: Path, files: int) -> None:
+    settings = {"ROUTER_OUTBOUND": "capture", "ROUTER_DATABASE_URL": f"sqlite:///{tmp_path}/r.db"}
+    done = subprocess.run(
+        ["sh", "-c", f'ulimit -n {files}; exec "$0" -m router serve', sys.executable],
+        env={**os.environ, **settings},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"may have {files} files and connections open" in done.stderr
+    assert "ulimit -Hn" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text("version: 1\nruels: []\n")
     settings = {"ROUTER_RULES": str(tmp_path / "rules.yaml"),
