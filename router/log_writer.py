@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from router.scheduler import THREADS
+from router.scheduler import THREADS, NoThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ class LogWriter:
     def _start(self) -> None:
         try:
             self._scheduler.start("log-writer", self._run)
-        except RuntimeError:  # no thread to be had: the next line tries again
+        except NoThread:  # the next line tries again
             with self._lock:
                 self._running = False
 

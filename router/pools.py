@@ -14,7 +14,7 @@ from concurrent.futures import Future, InvalidStateError
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from router.scheduler import THREADS
+from router.scheduler import THREADS, NoThread
 
 if TYPE_CHECKING:
     from router.scheduler import Queue, Thread
@@ -35,6 +35,10 @@ class Crowded(Exception):
     ) -> None:
         super().__init__(text)
         self.wait = wait
+
+
+class Unstaffed(Crowded):
+    """The pool has no thread, and the system gives it none."""
 
 
 class Pool:
@@ -73,8 +77,9 @@ class Pool:
         Raises Crowded if too much waits already or no thread comes in time, and nothing was done;
         and if it does not end in time.
         """
-        if self._taken >= self._most or not self._has_threads():
+        if self._taken >= self._most:
             raise Crowded(self._wait)
+        self._staff()
         context = contextvars.copy_context()
         result: Future[T] = Future()
         self._calls.put((result, partial(context.run, function, *arguments, **named)))
@@ -115,15 +120,17 @@ class Pool:
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         return len(self._threads) - len(self._written_off)
 
-    def _has_threads(self) -> bool:
-        """Have as many threads as there are calls, within bounds; answers whether there is one."""
+    def _staff(self) -> None:
+        """Have as many threads as there are calls, within bounds; raises Unstaffed if there is
+        none at all."""
         moving = self._moving()
-        if moving < min(self._most_threads, self._taken + 1):
-            # The system may give none now: then those that live do it all, one after the other.
-            with contextlib.suppress(RuntimeError):
-                self._threads.append(THREADS.start(self.name, self._serve))
-                moving += 1
-        return moving > 0
+        if moving >= min(self._most_threads, self._taken + 1):
+            return
+        try:
+            self._threads.append(THREADS.start(self.name, self._serve))
+        except NoThread as none:
+            if moving < 1:  # else those that move do it all, one after the other
+                raise Unstaffed(self._wait, str(none)) from None
 
     def _serve(self) -> None:
         while True:

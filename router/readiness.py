@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from router.ledger import LedgerUnavailable
-from router.pools import READINESS, Crowded
+from router.pools import READINESS, Crowded, Unstaffed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +59,8 @@ class WriteCheck:
             await READINESS.run(self._check)
         except LedgerUnavailable as error:
             return str(error)
+        except Unstaffed as unstaffed:
+            return str(unstaffed)
         except Crowded:
             return "the database does not answer"
         return None

@@ -22,6 +22,10 @@ Empty = queue.Empty
 """Raised by a queue that has nothing to give."""
 
 
+class NoThread(RuntimeError):
+    """The system gives this process no more threads, in words for the operator."""
+
+
 class Thread(Protocol):
     """A thread that was started."""
 
@@ -58,7 +62,7 @@ class Scheduler(Protocol):
     """Starts threads and makes what they wait with."""
 
     def start(self, name: str, run: Callable[[], None]) -> Thread:
-        """Run a function in a thread of its own; raises RuntimeError if no more can be had."""
+        """Run a function in a thread of its own; raises NoThread if no more can be had."""
 
     def queue(self) -> Queue[T]: ...
 
@@ -77,7 +81,10 @@ class Threads:
 
     def start(self, name: str, run: Callable[[], None]) -> Thread:
         thread = threading.Thread(target=run, name=name, daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # all that Python says of it
+            raise NoThread(_NO_THREAD) from None
         return thread
 
     def queue(self) -> Queue[T]:
@@ -97,6 +104,10 @@ class Threads:
         return time.monotonic()
 
 
+_NO_THREAD = (
+    "the system gives this process no more threads: raise `ulimit -u`, TasksMax= (systemd) or"
+    " --pids-limit (containers)"
+)
 THREADS = Threads()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.log import get_logger
-from router.scheduler import Empty
+from router.scheduler import Empty, NoThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -141,7 +141,7 @@ class Senders:
             number = self._number
             try:
                 thread = self._scheduler.start(f"sender-{number}", lambda: self._run(number))
-            except RuntimeError as error:
+            except NoThread as error:
                 if self._short_since is None:
                     self._short_since = self._scheduler.monotonic()
                     _log.error("no_more_threads", threads=len(self._threads), reason=str(error))

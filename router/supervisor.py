@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.log import Repeated, get_logger
+from router.scheduler import NoThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +84,7 @@ class Supervisor:
     def keep(self, name: str, run: Callable[[Beat], None], *, silence: float) -> None:
         """Run a function in a thread, again and again should it end, until it is released.
 
-        It has to call its beat at least every `silence` seconds. Raises RuntimeError if the
+        It has to call its beat at least every `silence` seconds. Raises NoThread if the
         system gives no thread now.
         """
         entry = _Supervised(name, run, silence, Beat(self._scheduler.monotonic))
@@ -161,7 +162,7 @@ class Supervisor:
                 self._stopping.set()  # nobody else has to look any more
                 reason = "`supervisor` has not moved for a while"
                 self._scheduler.start("giving-up", lambda: self._end(reason))
-        except RuntimeError as error:  # no thread to be had: `faults` says so until there is one
+        except NoThread as error:  # `faults` says so until there is one
             self._own.note("supervisor", error, expected=False)
         else:
             self._own.over("supervisor")
@@ -207,7 +208,7 @@ class Supervisor:
             return
         try:
             self._start(entry)
-        except RuntimeError as error:
+        except NoThread as error:
             if now - entry.missing_since > GONE_WITHOUT:
                 self._end(f"`{entry.name}` cannot be started: {error}")
             return

@@ -6,6 +6,8 @@ import queue
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from router.scheduler import NoThread
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -49,7 +51,7 @@ class SteppedScheduler:
 
     def start(self, name: str, run: Callable[[], None]) -> _Handle:
         if sum(handle.lives for handle in self._handles.values()) >= self.most:
-            raise RuntimeError("can't start new thread")
+            raise NoThread("can't start new thread")
         self.started.append(name)
         handle = self._handles[name] = _Handle()
         run()

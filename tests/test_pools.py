@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from faults.striking import strike_thread
-from router.pools import Crowded, Pool
+from router.pools import Crowded, Pool, Unstaffed
 
 
 def test_a_pool_says_at_once_that_it_is_crowded() -> None:
@@ -149,7 +149,7 @@ def test_where_the_system_gives_no_thread_it_is_crowded_until_it_does(
     async def story() -> str:
         pool = Pool("test", threads=2, waiting=5, wait=1.0)
         monkeypatch.setattr(threading.Thread, "start", refuse)
-        with pytest.raises(Crowded):
+        with pytest.raises(Unstaffed, match="gives this process no more threads"):
             await pool.run(str, "x")
         monkeypatch.setattr(threading.Thread, "start", begin)
         return await pool.run(str, "well")

@@ -65,6 +65,7 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     from router.ledger import LedgerError, LedgerUnavailable  # noqa: PLC0415
     from router.log import get_logger, set_up_logs  # noqa: PLC0415
     from router.log_writer import LogWriter  # noqa: PLC0415
+    from router.scheduler import NoThread  # noqa: PLC0415
     from router.secret import Redactor  # noqa: PLC0415
     from router.server import lacks_descriptors  # noqa: PLC0415
     from router.service import GAVE_UP, Service  # noqa: PLC0415
@@ -96,6 +97,9 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     except (LedgerError, LedgerUnavailable) as error:
         log.flush()
         fail(redactor.scrub(f"the database cannot be used: {error}"))
+    except NoThread as error:
+        log.flush()
+        fail(f"it cannot start: {error}")
     except (Exception, SystemExit):  # noqa: BLE001 - it ends in full words, unlike as asked
         get_logger().exception("service_fault")
         status = GAVE_UP

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from router.log import get_logger
+from router.scheduler import NoThread
 
 if TYPE_CHECKING:
     from router.scheduler import Scheduler, Thread
@@ -52,7 +53,7 @@ class Watchdog:
             try:
                 self._thread = self._scheduler.start("watchdog", self._run)
                 self.looked_at = self._scheduler.monotonic()
-            except RuntimeError as error:
+            except NoThread as error:
                 _log.error("no_watchdog", reason=str(error))
 
     def leave(self, made: Watched) -> None:

@@ -295,6 +295,29 @@ def test_a_service_that_may_open_too_few_files_says_so(tmp_path: Path, files: in
     assert "Traceback" not in done.stderr
 
 
+def test_a_service_that_gets_no_threads_says_so(tmp_path: Path) -> None:
+    none = (
+        "import sys, threading\n"
+        'def refuse(_): raise RuntimeError("can\'t start new thread")\n'
+        "threading.Thread.start = refuse\n"
+        "from router.cli import main\n"
+        "main(['serve'])"
+    )
+    settings = {"ROUTER_OUTBOUND": "capture", "ROUTER_DATABASE_URL": f"sqlite:///{tmp_path}/r.db"}
+    done = subprocess.run(
+        [sys.executable, "-c", none],
+        env={**os.environ, **settings, "ROUTER_PORT": "0"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "it cannot start: the system gives this process no more threads" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
 def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text("version: 1\nruels: []\n")
     settings = {"ROUTER_RULES": str(tmp_path / "rules.yaml"),

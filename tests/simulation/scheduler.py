@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from router.scheduler import Empty
+from router.scheduler import Empty, NoThread
 from simulation.baton import Waiters
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class SimulatedScheduler:
         process = self._baton.current.process
         if process is not None and not process.gives_threads:
             process.count("no thread")
-            raise RuntimeError("can't start new thread")
+            raise NoThread("can't start new thread")
         return _Handle(self._baton, self._baton.start(name, run))
 
     def queue(self) -> _Queue[T]:
