@@ -56,8 +56,6 @@ class Engine:
         self._statements: dict[tuple[str, ...], str] = {}
         self._inode: int | None = None
         self.highest_ids: dict[str, int] = {}  # table -> the highest that is known to be in use
-        self.gone: str | None = None
-        """Why it is not the database any more that was opened, if a write found that."""
         self.known_lanes: set[str] = set()  # channels that have a lane for good
         self.writing = pools.create_pool(url, pools.WRITING, write=True)
         self.reading = pools.create_pool(url, pools.READING)
@@ -120,8 +118,7 @@ class Engine:
             return []
         taken = self._take_ids(connection, name, count)
         if taken[0] <= self.highest_ids.get(name, 0):
-            self.gone = "the database was restored: it is an older state of itself"
-            raise DatabaseGone(self.gone)
+            raise DatabaseGone("the database was restored: it is an older state of itself")
         return taken
 
     def _take_ids(self, connection: sa.Connection, name: str, count: int) -> list[int]:
@@ -213,7 +210,7 @@ class Engine:
 
     def is_held(self, error: Exception) -> bool:
         """Whether nothing can be written now, and others would wait in vain as well."""
-        return diagnose(error).kind == "unavailable"
+        return isinstance(error, DatabaseGone) or diagnose(error).kind == "unavailable"
 
     def is_to_be_repeated(self, error: Exception) -> bool:
         """Whether the database gave a transaction up so that another could go on."""

@@ -31,12 +31,13 @@ class Identification:
     def __init__(self, engine: Engine, opening: Opening) -> None:
         self._engine = engine
         self.opening = opening
-        self._lost: str | None = None
+        self.lost: str | None = None
         self._keep(opening.mark)
 
-    @property
-    def lost(self) -> str | None:
-        return self._lost or self._engine.gone
+    def note(self, error: Exception) -> None:
+        """A write failed: keep it if it says that the database is another one by now."""
+        if isinstance(error, DatabaseGone):
+            self.lost = str(error)
 
     def check(self, connection: sa.Connection) -> None:
         """Compare the database with what was opened, and keep how far it is now."""
@@ -44,7 +45,7 @@ class Identification:
             return  # the writer saves what it holds, and says so
         reason = self._changed(connection, writes=False)
         if reason is not None:
-            self._lost = reason
+            self.lost = reason
             return
         mark = current_mark(connection, self._engine, self._mark)
         if mark != self._mark:
@@ -66,7 +67,7 @@ class Identification:
         if self._engine.sqlite:
             return  # a file is looked at before, and after each commit
         with connection.begin():
-            self._lost = self.lost or self._changed(connection, writes=True)
+            self.lost = self.lost or self._changed(connection, writes=True)
         self.require_known(begun=True)
 
     def require_known(self, *, begun: bool) -> None:
@@ -75,7 +76,7 @@ class Identification:
         Where no session has `begun`, none begins in a file that is not the one that was opened.
         """
         if not begun and self.lost is None and not self._engine.is_there():
-            self._lost = f"{self._gone()}; what it held could not be saved"
+            self.lost = f"{self._gone()}; what it held could not be saved"
         if self.lost is not None:
             raise DatabaseGone(self.lost)
 
@@ -89,7 +90,7 @@ class Identification:
         Raises DatabaseGone: then nothing of that commit may be acknowledged.
         """
         if self.lost is None and not self._engine.is_there():
-            self._lost = self._save(connection, beat)
+            self.lost = self._save(connection, beat)
         self.require_known(begun=True)
 
     def _gone(self) -> str:

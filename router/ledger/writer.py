@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from router.ledger.batch import Batch, Committed, commit, follow_ups
 from router.ledger.diagnosis import diagnose
-from router.ledger.engine import DatabaseGone
 from router.ledger.orders import (
     AcceptOrder,
     CallOrder,
@@ -196,11 +195,8 @@ class Writer:
         try:
             committed = self._commit(batch, beat)
         except Exception as error:  # noqa: BLE001 - whatever it is, the one who asked is told
-            if (
-                self._connection is None
-                or self._engine.is_held(error)
-                or isinstance(error, DatabaseGone)
-            ):
+            self._identity.note(error)
+            if self._connection is None or self._engine.is_held(error):
                 broken = error
             self._drop_broken(error)
             if broken is not None or len(batch) == 1:
