@@ -180,7 +180,8 @@ def test_a_locked_table_lets_a_post_wait_about_five_seconds(postgres: str, tmp_p
     database = fresh_database(postgres)
     body = {"trigger": "case_comment", "case_id": 1, "case_version": 1}
     with HttpFarEnd() as far, replicas(tmp_path, far.url, database, 1) as (running,):
-        assert running.post(body)[0] == 202
+        status, answer = running.post(body)
+        assert status == 202, answer
         with psycopg.connect(database) as other:
             other.execute("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE")
             posted = []
