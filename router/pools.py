@@ -97,7 +97,8 @@ class Pool:
             raise
         if not answer.done() and result.cancel():
             # Either a thread took it and went no further, or one that is at nothing does not.
-            if result in self._begun or self._moving() > len(self._begun):
+            at_work = sum(not call.done() for call in list(self._begun))
+            if result in self._begun or self._moving() > at_work:
                 self._lose(result)
             raise Crowded(self._wait)
         return await asyncio.shield(answer)
