@@ -104,7 +104,8 @@ class Access:
             # Some type their password where the name goes.
             swapped = way == "login" and self._role_of(name.strip()) is not None
             named = MASK if swapped else clean_name(name) or "nobody"
-            self._tell(Identity(named, "nobody", way, address), "failed login")
+            with contextlib.suppress(LedgerUnavailable):  # the log has it all the same
+                self._tell(Identity(named, "nobody", way, address), "failed login")
             return Refused("wrong")
         self.tries.forgive(way, address)
         place = origin_of(way, address)

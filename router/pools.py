@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_Call = tuple["Future[Any]", Callable[[], Any]]
 
 STANDS_STILL = 180.0
 """Seconds after which a call that has not ended never will."""
@@ -29,6 +28,8 @@ STANDS_STILL = 180.0
 
 class Crowded(Exception):
     """Too much waits already; nothing was done. `wait`: seconds after which to try again."""
+
+    title = "too many ask at once"
 
     def __init__(
         self, wait: float, text: str = "too many ask just now; try again in a moment"
@@ -39,6 +40,19 @@ class Crowded(Exception):
 
 class Unstaffed(Crowded):
     """The pool has no thread, and the system gives it none."""
+
+    title = "there is no thread to be had"
+
+
+class _Call:
+    """What a thread is asked to do, and whether it is through with it, however it went."""
+
+    __slots__ = ("ended", "result", "work")
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.result: Future[Any] = Future()
+        self.work = work
+        self.ended = False
 
 
 class Pool:
@@ -65,8 +79,8 @@ class Pool:
         self._wait = wait
         self._patience = patience
         self._longest = longest
-        self._begun: set[Future[Any]] = set()
-        self._written_off: set[Future[Any]] = set()  # calls of threads that stand still
+        self._begun: set[_Call] = set()
+        self._written_off: set[_Call] = set()  # what threads took that stand still
         self._calls: Queue[_Call] = THREADS.queue()
         self._threads: list[Thread] = []
         self._taken = 0
@@ -81,25 +95,25 @@ class Pool:
             raise Crowded(self._wait)
         self._staff()
         context = contextvars.copy_context()
-        result: Future[T] = Future()
-        self._calls.put((result, partial(context.run, function, *arguments, **named)))
+        call = _Call(partial(context.run, function, *arguments, **named))
+        self._calls.put(call)
         self._taken += 1
-        answer: asyncio.Future[T] = asyncio.wrap_future(result)
+        answer: asyncio.Future[T] = asyncio.wrap_future(call.result)
         # A caller who goes away leaves its thread at work: the place is free when that ends.
         answer.add_done_callback(self._free)
         if self._longest is not None:
-            late = asyncio.get_running_loop().call_later(self._longest, self._write_off, result)
+            late = asyncio.get_running_loop().call_later(self._longest, self._write_off, call)
             answer.add_done_callback(lambda _: late.cancel())
         try:
             await asyncio.wait({answer}, timeout=self._patience)
         except asyncio.CancelledError:
-            result.cancel()  # whoever asked has gone: what has not begun need not
+            call.result.cancel()  # whoever asked has gone: what has not begun need not
             raise
-        if not answer.done() and result.cancel():
+        if not answer.done() and call.result.cancel():
             # Either a thread took it and went no further, or one that is at nothing does not.
-            at_work = sum(not call.done() for call in list(self._begun))
-            if result in self._begun or self._moving() > at_work:
-                self._lose(result)
+            at_work = sum(not one.result.done() for one in list(self._begun))
+            if call in self._begun or self._moving() > at_work:
+                self._lose(call)
             raise Crowded(self._wait)
         return await asyncio.shield(answer)
 
@@ -107,15 +121,18 @@ class Pool:
         """Whether so many threads do that no more of them can be the answer."""
         return len(self._written_off) > self._most_threads
 
-    def _write_off(self, call: Future[Any]) -> None:
-        if call.running():
+    def _write_off(self, call: _Call) -> None:
+        if call.result.running():
+            late = Crowded(self._wait, "it took too long; try again in a moment")
             with contextlib.suppress(InvalidStateError):  # it has just ended after all
-                call.set_exception(Crowded(self._wait, "it took too long; try again in a moment"))
+                call.result.set_exception(late)
                 self._lose(call)
 
-    def _lose(self, call: Future[Any]) -> None:
+    def _lose(self, call: _Call) -> None:
         self._written_off.add(call)
         self._begun.discard(call)
+        if call.ended:  # meanwhile: its thread has looked already whether it is written off
+            self._written_off.discard(call)
 
     def _moving(self) -> int:
         self._threads = [thread for thread in self._threads if thread.is_alive()]
@@ -135,16 +152,17 @@ class Pool:
 
     def _serve(self) -> None:
         while True:
-            result, work = self._calls.get()
-            self._begun.add(result)
+            call = self._calls.get()
+            self._begun.add(call)
             try:
-                if result.set_running_or_notify_cancel():
-                    _work(result, work)
+                if call.result.set_running_or_notify_cancel():
+                    _work(call.result, call.work)
             except InvalidStateError:
                 pass  # it was written off, and moves again
             finally:
-                self._begun.discard(result)
-                self._written_off.discard(result)
+                call.ended = True
+                self._begun.discard(call)
+                self._written_off.discard(call)
 
     def _free(self, answer: asyncio.Future[Any]) -> None:
         self._taken -= 1

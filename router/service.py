@@ -135,8 +135,8 @@ class Service:
         """
         scrub = self.redactor.scrub
         named = msgspec.structs.replace(who, name=scrub(who.name))
-        self.ledger.people.audit(named, what, scrub(about), scrub(detail))
         _log.info("deed", who=named.name, role=who.role, what=what, about=scrub(about))
+        self.ledger.people.audit(named, what, scrub(about), scrub(detail))
 
     async def readiness(self) -> Readiness:
         """Say why this process should not be sent work."""

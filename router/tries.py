@@ -31,6 +31,8 @@ FROM_ONE_PLACE = {"login": Limit(10, 60.0), "basic": Limit(30, 20.0), "token": L
 OVERALL = {"login": Limit(60, 10.0), "basic": Limit(100, 5.0), "token": Limit(1000, 0.2)}
 
 MAX_REMEMBERED = 1000
+WITHOUT = 5.0
+"""Seconds for which a ledger that could not be written is not asked again."""
 
 
 class Tries:
@@ -45,7 +47,9 @@ class Tries:
         self._people = people
         self._now = now
         self._barred: dict[str, float] = {}
-        self._uncounted: dict[str, float] = {}  # by the ledger; until when they count
+        self._uncounted: dict[str, float] = {}  # by the ledger: until when they count
+        self._uncounted_overall: dict[str, float] = {}  # nobody's many addresses crowd these out
+        self._without = -WITHOUT  # since when the ledger is not asked
         self._trusted: dict[str, bool] = {}
 
     def charge(self, way: Way, address: str | None) -> float | None:
@@ -67,7 +71,8 @@ class Tries:
         place = origin_of(way, address)
         self._uncounted.pop(place, None)
         with contextlib.suppress(LedgerUnavailable):  # then the place waits sooner, for a while
-            self._people.forgive(place)
+            if not self._is_without():
+                self._people.forgive(place)
         self._barred.pop(place, None)
         remember(self._trusted, place, value=True)
 
@@ -81,12 +86,18 @@ class Tries:
         return None
 
     def _count(self, key: str, limit: Limit, now: float) -> float | None:
-        try:
-            return self._people.charge(key, every=limit.every, many=limit.many)
-        except LedgerUnavailable:
-            until, wait = next_try(self._uncounted.get(key), limit.every, limit.many, now)
-            remember(self._uncounted, key, until)
-            return wait
+        if not self._is_without():
+            try:
+                return self._people.charge(key, every=limit.every, many=limit.many)
+            except LedgerUnavailable:
+                self._without = now
+        counted = self._uncounted_overall if key in OVERALL else self._uncounted
+        until, wait = next_try(counted.get(key), limit.every, limit.many, now)
+        remember(counted, key, until)
+        return wait
+
+    def _is_without(self) -> bool:
+        return 0 <= self._now() - self._without < WITHOUT
 
     def _limits(self, way: Way, address: str | None) -> list[tuple[str, Limit]]:
         place = origin_of(way, address)

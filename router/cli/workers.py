@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import threading
 import time
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from router.cli.edge import listen
+from router.scheduler import THREADS, NoThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,11 +124,14 @@ def _fork(
     code = GAVE_UP
     try:
         os.close(lifeline[1])
-        threading.Thread(target=_outlive_nobody, args=(lifeline[0],), daemon=True).start()
+        THREADS.start("lifeline", partial(_outlive_nobody, lifeline[0]))
         run([listening])
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else CANNOT_START
+    except NoThread as error:
+        click.echo(f"it cannot start: {error}", err=True)
+        code = CANNOT_START
     except BaseException:  # noqa: BLE001 - this process has nobody else to say it
         traceback.print_exc()
     finally:

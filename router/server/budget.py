@@ -34,6 +34,8 @@ class Budget:
 
     def hold(self, holder: Holder, size: int) -> bool:
         """Count bytes of a request that is not whole yet; False if it has to make room itself."""
+        if not size:
+            return True  # who holds nothing makes room for nobody
         self._parts[holder] = self._parts.get(holder, 0) + size
         self.unfinished += size
         while self.unfinished > self._max_unfinished:

@@ -79,6 +79,7 @@ class Connections:
         self.budget = Budget(limits.unfinished, limits.answering, refused)
         self.readers = Readers()
         self._all: set[Connection] = set()
+        self._refused: set[Connection] = set()  # they have their 503, and do not go yet
         self._waiting: dict[Connection, None] = {}  # the longest waiting first
 
     def __len__(self) -> int:
@@ -94,6 +95,7 @@ class Connections:
             longest = next(iter(self._waiting), None)
             self.refused("crowded")
             if longest is None:
+                self._refused.add(connection)
                 return False
             longest.time_out("crowded")
             self.remove(longest)
@@ -103,6 +105,7 @@ class Connections:
 
     def remove(self, connection: Connection) -> None:
         self._all.discard(connection)
+        self._refused.discard(connection)
         self._waiting.pop(connection, None)
         self.budget.release(connection)
 
@@ -117,7 +120,7 @@ class Connections:
 
     def sweep(self, now: float) -> None:
         """Close what is silent for too long."""
-        for connection in self:
+        for connection in [*self._all, *self._refused]:
             reason = self._overdue(connection, now)
             if reason is not None:
                 if connection.phase != "linger":  # it was counted when it was answered

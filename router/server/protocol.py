@@ -153,7 +153,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         check_framing(self.parser.get_http_version(), self.headers)
         self._in_head = False
-        self._head = self._thrown_away = self._body = self._held = self.received = 0
+        self._head = self._weighed = self._thrown_away = 0
+        self._body = self._held = self.received = 0
         self.phase, self.since = "body", self.loop.time()
         super().on_headers_complete()
         self.headers = TRAILERS

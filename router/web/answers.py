@@ -161,7 +161,7 @@ def on_unavailable(request: Asked, error: LedgerUnavailable) -> Response[bytes]:
 
 def on_crowded(request: Asked, error: Crowded) -> Response[bytes]:
     seconds = str(math.ceil(error.wait))
-    return answer(request, 503, "too many ask at once", str(error), None, retry_after=seconds)
+    return answer(request, 503, error.title, str(error), None, retry_after=seconds)
 
 
 async def refuse_crowded(crowded: Crowded, send: Send) -> None:
