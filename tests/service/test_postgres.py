@@ -69,6 +69,11 @@ PATIENT = 16.0
 """Seconds within which a post is answered, whatever the database does: with 202 or 503."""
 
 
+def accept(running: Running, body: Any) -> None:
+    """Post an event until it is accepted: on a busy machine it may be told to come again."""
+    wait_until(lambda: running.post(body)[0] == 202)
+
+
 @contextlib.contextmanager
 def replicas(folder: Path, url: str, database: str, number: int) -> Iterator[list[Running]]:
     settings = {"ROUTER_DATABASE_URL": database}
@@ -163,7 +168,7 @@ def test_a_replica_whose_database_falls_silent_answers_503_and_goes_on_once_it_s
         replicas(tmp_path, far.url, proxy.url, 1) as (cut_off,),
         replicas(tmp_path / "0", far.url, database, 1) as (healthy,),
     ):
-        assert cut_off.post(body)[0] == 202
+        accept(cut_off, body)
         proxy.silence()
         began = time.monotonic()
         assert cut_off.post(body)[0] == 503
@@ -180,8 +185,7 @@ def test_a_locked_table_lets_a_post_wait_about_five_seconds(postgres: str, tmp_p
     database = fresh_database(postgres)
     body = {"trigger": "case_comment", "case_id": 1, "case_version": 1}
     with HttpFarEnd() as far, replicas(tmp_path, far.url, database, 1) as (running,):
-        status, answer = running.post(body)
-        assert status == 202, answer
+        accept(running, body)
         with psycopg.connect(database) as other:
             other.execute("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE")
             posted = []
@@ -211,12 +215,12 @@ def test_after_a_hang_two_replicas_together_keep_to_a_rate(postgres: str, tmp_pa
             stack.callback(replicas[-1].kill)
         for number in range(60):
             body = {"trigger": "case_comment", "case_id": number, "case_version": number}
-            assert replicas[number % 2].post(body)[0] == 202
+            accept(replicas[number % 2], body)
         wait_until(lambda: len(far.posted) == 8)  # four threads each, and all of them hang
         time.sleep(5)  # so long is the rate free, and nothing goes
         began = time.time()
         released.set()
-        wait_until(lambda: len(far.posted) == 60, 40)
+        wait_until(lambda: len(far.posted) >= 60, 40)
         moments = [one.at for one in far.posted if one.at >= began]
         beyond = max(
             until - since - 5 * (moments[until] - moments[since])
