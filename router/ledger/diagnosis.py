@@ -30,8 +30,14 @@ class Diagnosis(msgspec.Struct, frozen=True):
     text: str
 
 
+class DatabaseGone(Exception):
+    """The database is not there any more, or another one is; nothing is accepted."""
+
+
 def diagnose(error: BaseException) -> Diagnosis:
     """Say what an exception means for those who use the ledger."""
+    if isinstance(error, DatabaseGone):
+        return Diagnosis("unavailable", str(error))
     if isinstance(error, PoolTimeout):
         return Diagnosis("unavailable", IN_USE)
     cause = error

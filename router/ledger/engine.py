@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from router.ledger import pools
-from router.ledger.diagnosis import diagnose, first_line, is_of_database
+from router.ledger.diagnosis import DatabaseGone, diagnose, first_line, is_of_database
 from router.ledger.shapes import LedgerUnavailable
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 
 __all__ = [
-    "DatabaseGone",
     "Engine",
     "LedgerError",
     "Row",
@@ -41,10 +40,6 @@ __all__ = [
 
 class LedgerError(Exception):
     """The ledger cannot be used; the text says why, in words for the operator."""
-
-
-class DatabaseGone(Exception):
-    """The database is not there any more, or another one is; nothing is accepted."""
 
 
 class Engine:
@@ -116,8 +111,11 @@ class Engine:
         """
         if not count:
             return []
+        # As it was before: on PostgreSQL another process may take higher ones at the same moment,
+        # and a look at the database in another thread of this process may see those first.
+        highest = self.highest_ids.get(name, 0)
         taken = self._take_ids(connection, name, count)
-        if taken[0] <= self.highest_ids.get(name, 0):
+        if taken[0] <= highest:
             raise DatabaseGone("the database was restored: it is an older state of itself")
         return taken
 
@@ -210,7 +208,7 @@ class Engine:
 
     def is_held(self, error: Exception) -> bool:
         """Whether nothing can be written now, and others would wait in vain as well."""
-        return isinstance(error, DatabaseGone) or diagnose(error).kind == "unavailable"
+        return diagnose(error).kind == "unavailable"
 
     def is_to_be_repeated(self, error: Exception) -> bool:
         """Whether the database gave a transaction up so that another could go on."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from router.ledger.engine import DatabaseGone
+from router.ledger.diagnosis import DatabaseGone
 from router.ledger.generation import SAVED, changed, current_mark, write_mark
 from router.log import get_logger
 

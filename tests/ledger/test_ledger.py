@@ -9,8 +9,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import psycopg
 import pytest
+import sqlalchemy as sa
 
+from databases import fresh_database
 from far_end import wait_until
 from hands import Clock, Hands
 from router.event import Event, decode
@@ -455,6 +458,31 @@ def test_what_cannot_be_written_is_refused_alone(
     assert good.deliveries == also_good.deliveries == 1
     assert type(bad).__name__ == "LedgerUnavailable"
     assert clock() == 1_000.0
+
+
+def test_a_look_at_the_database_while_ids_are_taken_finds_no_restored_one(
+    postgres: str, clock: Clock
+) -> None:
+    """Another process takes ids just after this one, and this one sees how far the database is
+    before it has looked at its own."""
+    url = fresh_database(postgres)
+    ledger = open_ledger(Secret(url), clock)
+    ledger.start()
+    looked: list[str] = []
+
+    def look(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "nextval('events_ids')" in statement and not looked:
+            looked.append(statement)
+            with psycopg.connect(url, autocommit=True) as other:
+                other.execute("SELECT nextval('events_ids') FROM generate_series(1, 10)")
+            ledger.check_identity()
+
+    sa.event.listen(ledger._engine.writing, "after_cursor_execute", look)
+    (first,) = accept(ledger, draft(1))
+    (second,) = accept(ledger, draft(2))
+    assert second > first + 10
+    assert (len(looked), ledger.lost()) == (1, ())
+    ledger.close()
 
 
 def test_what_is_on_disk_is_not_written_again_when_nobody_can_take_it(
