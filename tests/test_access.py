@@ -14,6 +14,7 @@ from router.ledger import Ledger, open_ledger
 from router.ledger.people_tables import tries
 from router.secret import Secret
 from router.settings import Settings
+from router.tries import OVERALL, Tries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -308,3 +309,20 @@ def test_nothing_in_the_ledger_lets_anybody_in(ledger: Ledger, clock: Clock) -> 
     assert all(door.by_token(text, None) is None for text in kept)
     tried = [door.by_password("x", text, None, "token") for text in kept]
     assert all(isinstance(found, Refused) for found in tried)
+
+
+def test_while_tries_cannot_be_written_no_number_of_addresses_gets_past_the_limits(
+    ledger: Ledger, clock: Clock
+) -> None:
+    with ledger._engine.writing.begin() as connection:
+        tries.drop(connection)
+    counted = Tries(ledger.people, clock)
+    let_in = 0
+    for number in range(5):
+        for other in range(1_500):
+            counted.charge("token", f"10.{number}.{other // 250}.{other % 250}")
+        places = (f"192.168.{number}.{place}" for place in range(60))
+        let_in += sum(counted.charge("login", place) is None for place in places)
+        clock.now += 200
+    limit = OVERALL["login"]
+    assert limit.many <= let_in <= limit.many + 4 * 200 / limit.every + 1

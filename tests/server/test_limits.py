@@ -16,6 +16,7 @@ import uvloop
 from far_end import wait_until
 from router.server import LIMITS, Server
 from router.server.connections import Connections
+from router.server.protocol import FIELD
 from router.server.server import ACCEPTED_AT_ONCE, with_copies
 from router.server.slices import SLICE, Readers
 from serving import Serving, statuses
@@ -362,6 +363,39 @@ def test_half_heads_make_room_for_whole_ones() -> None:
             client.close()
 
 
+def test_who_holds_nothing_makes_no_room() -> None:
+    """A head whose body has not come yet, while others send half bodies."""
+    limits = LIMITS._replace(unfinished=100_000)
+    with Serving(limits) as serving, serving.connect() as honest:
+        honest.sendall(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        serving.turn()
+        clients = [serving.connect() for _ in range(12)]
+        for client in clients:
+            client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n")
+            client.sendall(b"." * 15_000)
+        wait_until(lambda: serving.refused["flood"] >= 5)
+        honest.sendall(b"body")
+        assert honest.recv(1000).startswith(b"HTTP/1.1 200")
+        for client in clients:
+            client.close()
+
+
+def test_what_requests_hold_is_never_less_than_nothing(server: Serving) -> None:
+    """Line ends after a request whose head came in two slices count as the next one's."""
+    head = b"GET /a HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 98
+    assert server.server is not None
+    budget = server.server.connections.budget
+    with server.connect() as client:
+        client.sendall(head)
+        wait_until(lambda: budget.unfinished > 98 * FIELD)
+        client.sendall(b"\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        client.sendall(b"\r\n")
+        server.turn()
+        assert 0 <= budget.unfinished <= 2
+    wait_until(lambda: budget.unfinished == budget.answering == 0)
+
+
 FRAMING = {
     "chunks of one byte": b"1\r\nx\r\n" * 200_000,
     "a chunk's extension": b"1;a=" + b"b" * 1_000_000,
@@ -467,7 +501,14 @@ def test_where_all_are_served_nobody_makes_room() -> None:
     for connection in (_Idle(), _Idle()):
         assert connections.add(connection)  # type: ignore[arg-type]
         connections.begin(connection)  # type: ignore[arg-type]
-    assert not connections.add(_Idle())  # type: ignore[arg-type]
+    refused = _Idle()
+    refused.phase = "linger"  # it has its answer, and does not go
+    assert not connections.add(refused)  # type: ignore[arg-type]
+    connections.sweep(LIMITS.linger + 1)
+    assert (refused.ended, len(connections)) == (["slow_body"], 2)
+    connections.remove(refused)  # type: ignore[arg-type]
+    connections.sweep(LIMITS.linger + 2)
+    assert refused.ended == ["slow_body"]
 
 
 def test_strangers_that_hold_connections_keep_no_sender_out() -> None:

@@ -242,7 +242,8 @@ def test_on_a_full_disk_who_looks_after_it_comes_in_still(router: Callable[..., 
         assert full.get(path, Cookie=cookie)[0] == 200
     # Nobody may try passwords more often than on another day.
     tried = [full.get("/metrics", Authorization=_basic(f"wrong-{n}"))[0] for n in range(40)]
-    assert 429 in tried
+    assert set(tried) == {401, 429}
+    assert '"what":"failed login"' in full.log.read_text()
     assert full.get("/metrics", Authorization=known)[0] == 200
     resource.prlimit(full.process.pid, resource.RLIMIT_FSIZE, limits)
     assert full.post(EVENT)[0] == 202
