@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 import threading
+import time
 
 import pytest
 
@@ -114,6 +115,25 @@ def test_a_thread_that_takes_nothing_any_more_is_written_off_and_replaced() -> N
         assert await pool.run(str, "well") == "well"
 
     asyncio.run(story())
+
+
+def test_calls_that_come_too_late_leave_no_thread_for_lost() -> None:
+    """Many are given up just as their thread takes them."""
+
+    async def story() -> bool:
+        pool = Pool("test", threads=1, waiting=64, wait=1.0, patience=0.01)
+        crowded = 0
+        for _ in range(60):
+            calls = [pool.run(time.sleep, 0.0003) for _ in range(60)]
+            for answer in await asyncio.gather(*calls, return_exceptions=True):
+                crowded += isinstance(answer, Crowded)
+        assert crowded > 0
+        while True:
+            with contextlib.suppress(Crowded):
+                await pool.run(time.sleep, 0)
+                return pool.stands_still()
+
+    assert not asyncio.run(story())
 
 
 def test_a_system_exit_ends_neither_the_thread_nor_the_event_loop() -> None:
