@@ -48,6 +48,7 @@ class Engine:
     def __init__(self, url: URL) -> None:
         self.url = url
         self.sqlite = url.get_backend_name() == "sqlite"
+        self.file = Path(str(url.database)) if self.sqlite else None
         self._statements: dict[tuple[str, ...], str] = {}
         self._inode: int | None = None
         self.highest_ids: dict[str, int] = {}  # table -> the highest that is known to be in use
@@ -59,11 +60,6 @@ class Engine:
         if self.sqlite:
             for pool in (self.writing, self.reading, self.pages, self.history):
                 sa.event.listen(pool, "do_connect", self._refuse_another)
-
-    @property
-    def file(self) -> Path | None:
-        """The database file, when there is one."""
-        return Path(str(self.url.database)) if self.sqlite else None
 
     def remember_file(self) -> None:
         """Keep which file it is that was opened (SQLite)."""

@@ -28,12 +28,16 @@ def too_large(limits: Limits) -> Refused:
     return Refused(431, text, "large_head")
 
 
-def check_size(url: bytes, headers: Sequence[tuple[bytes, bytes]], limits: Limits) -> None:
-    """Raise Refused for a head that is too large, as far as it has come."""
+def check_size(
+    url: bytes, headers: Sequence[tuple[bytes, bytes]], came: int, limits: Limits
+) -> None:
+    """Raise Refused for a head that is too large, as far as it has come: `came` bytes at most."""
     if len(url) > limits.request_line:
         raise Refused(414, "the address is too long", "large_head")
     fields = len(headers)
-    if fields > limits.fields or sum(map(len, chain(*headers))) + 4 * fields > limits.head:
+    if fields > limits.fields:
+        raise too_large(limits)
+    if came > limits.head and sum(map(len, chain(*headers))) + 4 * fields > limits.head:
         raise too_large(limits)
 
 

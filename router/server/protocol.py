@@ -121,7 +121,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise too_large(limits)
         fields = 0
         if self._in_head:
-            check_size(self.url, self.headers, limits)
+            check_size(self.url, self.headers, self._head, limits)
             fields = len(self.headers)
         self._hold(size + FIELD * (fields - self._weighed))
         self._weighed = fields
@@ -147,7 +147,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.scope["router.has_left"] = self.has_left  # type: ignore[typeddict-unknown-key]
 
     def on_headers_complete(self) -> None:
-        check_size(self.url, self.headers, self.all_connections.limits)
+        check_size(self.url, self.headers, self._head + SLICE, self.all_connections.limits)
         if self.parser.should_upgrade():
             self._upgrading = True  # it comes again, without that wish
             return
