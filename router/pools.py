@@ -38,7 +38,7 @@ class Crowded(Exception):
         self.wait = wait
 
 
-class Unstaffed(Crowded):
+class NoPoolThread(Crowded):
     """The pool has no thread, and the system gives it none."""
 
     title = "there is no thread to be had"
@@ -93,7 +93,7 @@ class Pool:
         """
         if self._taken >= self._most:
             raise Crowded(self._wait)
-        self._staff()
+        self._ensure_thread()
         context = contextvars.copy_context()
         call = _Call(partial(context.run, function, *arguments, **named))
         self._calls.put(call)
@@ -138,8 +138,8 @@ class Pool:
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         return len(self._threads) - len(self._written_off)
 
-    def _staff(self) -> None:
-        """Have as many threads as there are calls, within bounds; raises Unstaffed if there is
+    def _ensure_thread(self) -> None:
+        """Have as many threads as there are calls, within bounds; raises NoPoolThread if there is
         none at all."""
         moving = self._moving()
         if moving >= min(self._most_threads, self._taken + 1):
@@ -148,7 +148,7 @@ class Pool:
             self._threads.append(THREADS.start(self.name, self._serve))
         except NoThread as none:
             if moving < 1:  # else those that move do it all, one after the other
-                raise Unstaffed(self._wait, str(none)) from None
+                raise NoPoolThread(self._wait, str(none)) from None
 
     def _serve(self) -> None:
         while True:
@@ -201,7 +201,7 @@ CLOSING = Pool("closing", threads=1, waiting=0, wait=5.0, longest=None)
 """To close: nothing else ever has its thread."""
 
 
-def stand_still() -> tuple[str, ...]:
+def pools_that_stand_still() -> tuple[str, ...]:
     """The pools whose threads stand still, one after the other, in words."""
     pools = (PAGES, SESSIONS, PASSWORDS, LOGINS, FORMS, READINESS, BACKTESTS, RELOADS)
     return tuple(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from router.ledger import LedgerUnavailable
-from router.pools import READINESS, Crowded, Unstaffed
+from router.pools import READINESS, Crowded, NoPoolThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,8 +59,8 @@ class WriteCheck:
             await READINESS.run(self._check)
         except LedgerUnavailable as error:
             return str(error)
-        except Unstaffed as unstaffed:
-            return str(unstaffed)
+        except NoPoolThread as none:
+            return str(none)
         except Crowded:
             return "the database does not answer"
         return None

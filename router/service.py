@@ -24,7 +24,7 @@ from router.in_force import Loaded, Rules
 from router.ledger import LedgerUnavailable, Process, SharedClock, open_ledger
 from router.log import get_logger
 from router.metrics import Metrics
-from router.pools import CLOSING, RELOADS, Crowded, stand_still
+from router.pools import CLOSING, RELOADS, Crowded, pools_that_stand_still
 from router.readiness import Readiness, WriteCheck
 from router.rules_watch import RulesWatch
 from router.scheduler import THREADS
@@ -152,7 +152,7 @@ class Service:
     def start(self) -> None:
         """Begin to write, claim and send."""
         self.ledger.start(None if self.role == "receive" else self.worker, self.supervisor)
-        self.supervisor.demand(self.ledger.lost, stand_still)
+        self.supervisor.demand(self.ledger.lost, pools_that_stand_still)
         self._tell_opening()
         self._tell(self.rules.last)
         self._end_removed()

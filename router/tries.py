@@ -7,7 +7,7 @@ import ipaddress
 import threading
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from router.ledger import LedgerUnavailable, next_try
+from router.ledger import LedgerUnavailable, count_try
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ FROM_ONE_PLACE = {"login": Limit(10, 60.0), "basic": Limit(30, 20.0), "token": L
 OVERALL = {"login": Limit(60, 10.0), "basic": Limit(100, 5.0), "token": Limit(1000, 0.2)}
 
 MAX_REMEMBERED = 1000
-WITHOUT = 5.0
+ASK_AGAIN_AFTER = 5.0
 """Seconds for which a ledger that could not be written is not asked again."""
 
 
@@ -49,7 +49,7 @@ class Tries:
         self._barred: dict[str, float] = {}
         self._uncounted: dict[str, float] = {}  # by the ledger: until when they count
         self._uncounted_overall: dict[str, float] = {}  # nobody's many addresses crowd these out
-        self._without = -WITHOUT  # since when the ledger is not asked
+        self._failed_at = -ASK_AGAIN_AFTER  # when the ledger was last asked in vain
         self._trusted: dict[str, bool] = {}
 
     def charge(self, way: Way, address: str | None) -> float | None:
@@ -71,7 +71,7 @@ class Tries:
         place = origin_of(way, address)
         self._uncounted.pop(place, None)
         with contextlib.suppress(LedgerUnavailable):  # then the place waits sooner, for a while
-            if not self._is_without():
+            if not self._is_ledger_down():
                 self._people.forgive(place)
         self._barred.pop(place, None)
         remember(self._trusted, place, value=True)
@@ -86,18 +86,18 @@ class Tries:
         return None
 
     def _count(self, key: str, limit: Limit, now: float) -> float | None:
-        if not self._is_without():
+        if not self._is_ledger_down():
             try:
                 return self._people.charge(key, every=limit.every, many=limit.many)
             except LedgerUnavailable:
-                self._without = now
+                self._failed_at = now
         counted = self._uncounted_overall if key in OVERALL else self._uncounted
-        until, wait = next_try(counted.get(key), limit.every, limit.many, now)
+        until, wait = count_try(counted.get(key), limit.every, limit.many, now)
         remember(counted, key, until)
         return wait
 
-    def _is_without(self) -> bool:
-        return 0 <= self._now() - self._without < WITHOUT
+    def _is_ledger_down(self) -> bool:
+        return 0 <= self._now() - self._failed_at < ASK_AGAIN_AFTER
 
     def _limits(self, way: Way, address: str | None) -> list[tuple[str, Limit]]:
         place = origin_of(way, address)

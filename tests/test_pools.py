@@ -11,7 +11,7 @@ import time
 import pytest
 
 from faults.striking import strike_thread
-from router.pools import Crowded, Pool, Unstaffed
+from router.pools import Crowded, NoPoolThread, Pool
 
 
 def test_a_pool_says_at_once_that_it_is_crowded() -> None:
@@ -78,10 +78,10 @@ def test_a_thread_that_stands_still_is_written_off_and_replaced() -> None:
     async def story() -> None:
         pool = Pool("test", threads=1, waiting=2, wait=1.0, patience=20.0, longest=0.05)
         for still in (1, 2):
-            held = asyncio.create_task(pool.run(release.wait, 20))
+            stuck = asyncio.create_task(pool.run(release.wait, 20))
             behind = asyncio.create_task(pool.run(str, "next"))
             with pytest.raises(Crowded, match="it took too long"):
-                await held
+                await stuck
             assert pool.stands_still() == (still > 1)
             # What waits already has no thread until somebody asks for one.
             assert await pool.run(str, "asked later") == "asked later"
@@ -168,7 +168,7 @@ def test_where_the_system_gives_no_thread_it_is_crowded_until_it_does(
     async def story() -> str:
         pool = Pool("test", threads=2, waiting=5, wait=1.0)
         monkeypatch.setattr(threading.Thread, "start", refuse)
-        with pytest.raises(Unstaffed, match="gives this process no more threads"):
+        with pytest.raises(NoPoolThread, match="gives this process no more threads"):
             await pool.run(str, "x")
         monkeypatch.setattr(threading.Thread, "start", begin)
         return await pool.run(str, "well")

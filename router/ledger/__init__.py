@@ -12,7 +12,7 @@ from router.ledger.overview import MOST, Gathering, Timer, TimerFilters, Unheard
 from router.ledger.people import People
 from router.ledger.people_shapes import AuditFilters, AuditRow, Cancelled, Session, Token
 from router.ledger.rulesets import Load
-from router.ledger.sessions import next_try
+from router.ledger.sessions import count_try
 from router.ledger.shapes import (
     STATES,
     Accepted,
@@ -87,7 +87,7 @@ __all__ = [
     "Unheard",
     "Waiting",
     "begun",
+    "count_try",
     "look",
-    "next_try",
     "open_ledger",
 ]

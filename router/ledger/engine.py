@@ -27,15 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-__all__ = [
-    "Engine",
-    "LedgerError",
-    "Row",
-    "begun",
-    "first_line",
-    "in_words",
-    "open_engine",
-]
+__all__ = ["Engine", "LedgerError", "Row", "begun", "first_line", "in_words", "open_engine"]
 
 
 class LedgerError(Exception):

@@ -96,17 +96,21 @@ def charge(
     Of one key `many` may follow each other at once, and one more every `every` seconds.
     """
     query = sa.select(tries.c.until).where(tries.c.key == key).with_for_update()
-    until, wait = next_try(connection.execute(query).scalar(), every, many, now)
+    until, wait = count_try(connection.execute(query).scalar(), every, many, now)
     if wait is None:
         kept = "ON CONFLICT (key) DO UPDATE SET until = excluded.until"
         engine.insert(connection, tries, [(key, until)], kept)
     return wait
 
 
-def next_try(
+def count_try(
     known: float | None, every: float, many: int, now: float
 ) -> tuple[float, float | None]:
-    """Until when tries count with one more, and None; or, as they were, the seconds to wait."""
+    """Count one more try at `now`; all times are epoch seconds.
+
+    `known` is until when those before count, None if there were none. Returns until when they
+    count together and None; or, if there were too many, `known` and the seconds to wait.
+    """
     # What lies further ahead than all tries together was written by a clock that was set back.
     until = min(max(known or now, now), now + every * many)
     wait = until + every - now - every * many

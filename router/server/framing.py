@@ -29,15 +29,15 @@ def too_large(limits: Limits) -> Refused:
 
 
 def check_size(
-    url: bytes, headers: Sequence[tuple[bytes, bytes]], came: int, limits: Limits
+    url: bytes, headers: Sequence[tuple[bytes, bytes]], received: int, limits: Limits
 ) -> None:
-    """Raise Refused for a head that is too large, as far as it has come: `came` bytes at most."""
+    """Raise Refused for a head that is too large, of which `received` bytes came at most."""
     if len(url) > limits.request_line:
         raise Refused(414, "the address is too long", "large_head")
     fields = len(headers)
     if fields > limits.fields:
         raise too_large(limits)
-    if came > limits.head and sum(map(len, chain(*headers))) + 4 * fields > limits.head:
+    if received > limits.head and sum(map(len, chain(*headers))) + 4 * fields > limits.head:
         raise too_large(limits)
 
 

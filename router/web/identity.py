@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from router.access import PREFIX, Refused
 from router.identity import Identity
-from router.pools import LOGINS, PAGES, PASSWORDS, SESSIONS, Crowded, Unstaffed
+from router.pools import LOGINS, PAGES, PASSWORDS, SESSIONS, Crowded, NoPoolThread
 from router.web.secrets import read_basic
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ async def prove_password(
     pool = LOGINS if way == "login" else PASSWORDS
     try:
         return await pool.run(access.by_password, name, password, address, way)
-    except Unstaffed:
+    except NoPoolThread:
         raise
     except Crowded as crowded:
         return Refused("often", crowded.wait)
