@@ -28,8 +28,8 @@ MAX_STUCK = 32
 """Lost sends after which only a restart of the process helps."""
 UNSERVED = 5.0
 """Seconds that a lane may hold deliveries of which none moves, before it is served anew."""
-SHORT = 60.0
-"""Seconds without a single thread after which only a restart of the process helps."""
+WITHOUT = 60.0
+"""Seconds that something waits without a single thread, after which only a restart helps."""
 
 _log = get_logger()
 
@@ -64,7 +64,8 @@ class Senders:
         self._number = 0
         self._idle = 0
         self._stuck = 0
-        self._short_since: float | None = None
+        self._short = False  # the last start of a thread failed
+        self._without_since: float | None = None
         self._stopping = False
 
     def serve(self, lane: Lane) -> None:
@@ -105,14 +106,16 @@ class Senders:
                 self.serve(lane)
         if self._ready.qsize() > self._idle:
             self._grow()
+        if self._threads or not self._ready.qsize():
+            self._without_since = None
+        elif self._without_since is None:
+            self._without_since = now
 
     def faults(self) -> tuple[str, ...]:
         """Why nothing, or not everything, can be sent; nothing if it can."""
-        since = self._short_since
-        if since is not None and not self._threads:
-            silent = self._scheduler.monotonic() - since
-            if silent > SHORT:
-                return (f"no thread to send with could be started for {round(silent)} s",)
+        since = self._without_since
+        if since is not None and (silent := self._scheduler.monotonic() - since) > WITHOUT:
+            return (f"no thread to send with could be started for {round(silent)} s",)
         if self._stuck > MAX_STUCK:
             return (f"{self._stuck} sends never came back",)
         return ()
@@ -142,12 +145,12 @@ class Senders:
             try:
                 thread = self._scheduler.start(f"sender-{number}", lambda: self._run(number))
             except NoThread as error:
-                if self._short_since is None:
-                    self._short_since = self._scheduler.monotonic()
+                if not self._short:
+                    self._short = True
                     _log.error("no_more_threads", threads=len(self._threads), reason=str(error))
                 return
             self._threads[number] = thread
-            self._short_since = None
+            self._short = False
 
     def _run(self, number: int) -> None:
         try:

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parent.parent
 SEEDS = (14, 2, 19, 23, 37)
 """Together these meet every kind of fault."""
-# Seeds in which a planted bug has its occasion.
 QUIET = 19
-KILLING = 13
-ENDING = 22
+"""A seed in which a bug that is planted has its occasion, whatever faults there are."""
+MORE = range(13, 60)
+"""Seeds of which some give its occasion to a bug that needs a fault of one kind: which of them do
+changes with every change of the code."""
 FAULTS = frozenset(
     {
         *("killed", "frozen", "stopped", "thread ended", "no thread", "clock set"),
@@ -96,7 +97,7 @@ def test_a_repeat_without_its_mark_is_found(
     empty = empty_database(tmp_path)
     monkeypatch.setitem(claim._TAKE, "unsure", "0")
     monkeypatch.setattr(claim, "_lapsed", lambda _row: False)
-    assert "unmarked" in _laws(play(KILLING, empty))
+    assert any("unmarked" in _laws(play(seed, empty)) for seed in MORE)
 
 
 def test_a_thread_that_nobody_starts_again_is_found(
@@ -105,7 +106,7 @@ def test_a_thread_that_nobody_starts_again_is_found(
     empty = empty_database(tmp_path)
     monkeypatch.setattr(Supervisor, "_start_again", lambda *_: None)
     monkeypatch.setattr(world, "CALM", 60.0)
-    assert "thread" in _laws(play(ENDING, empty))
+    assert any("thread" in _laws(play(seed, empty)) for seed in MORE)
 
 
 def test_a_channel_that_stands_while_all_say_they_are_ready_is_found(
