@@ -145,7 +145,7 @@ class Clock:
         self._worker.pause(due.paused)
         self._claim_due(due, now)
         self.silent = tuple(self._silent(due, now))
-        self._metrics.oldest_due.set(due.longest_wait(self._rules.current.ruleset.speaking, now))
+        self._metrics.oldest_due.set(due.longest_wait(self._rules.current.ruleset.channels, now))
         self._chores.note(due)
 
     def _claim_due(self, due: Due, now: float) -> None:
@@ -161,12 +161,11 @@ class Clock:
                 self._worker.claim(channel)
 
     def _silent(self, due: Due, now: float) -> list[str]:
-        known = self._rules.current.ruleset.channels
         moment = self._scheduler.monotonic()
         reasons = []
-        for channel, due_at in due.channels.items():
-            late = now - due_at
-            if late <= SILENT or channel not in known or known[channel].paused:
+        for channel, may_go_at in due.may_go(self._rules.current.ruleset.channels).items():
+            late = now - may_go_at
+            if late <= SILENT:
                 continue
             if moment - self._worker.lane(channel).moved_at > SILENT:
                 reasons.append(

@@ -186,11 +186,6 @@ class Ruleset(msgspec.Struct, frozen=True, kw_only=True):
     def rule(self, name: str) -> Rule | None:
         return next((rule for rule in self.rules if rule.name == name), None)
 
-    @property
-    def speaking(self) -> frozenset[str]:
-        """The channels that are not paused here."""
-        return frozenset(name for name, channel in self.channels.items() if not channel.paused)
-
     def secrets(self) -> list[Secret]:
         """Every secret that stands in this ruleset, for redaction."""
         found = [secret for source in self.sources.values() for secret in source.secrets]

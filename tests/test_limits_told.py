@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from router import access, log_writer, pools, readiness, senders, service, supervisor, tries
+from router import access, clock, log_writer, pools, readiness, senders, service, supervisor, tries
 from router.delivery import classify, gateway, wire
 from router.ledger import ledger, postgres, writer
 from router.ledger import pools as databases
@@ -211,6 +211,8 @@ ROWS = (
         "status 70",
     ),
     ("a thread that the system does not give", time(supervisor.GONE_WITHOUT), "status 70"),
+    ("no thread at all for what waits to be sent", time(senders.WITHOUT), "status 70"),
+    ("a channel on which something may go, and nothing does", time(clock.SILENT), "`/readyz` 503"),
     (
         "silence of the event loop, the writer, the clock, what reads the rules",
         ", ".join(

@@ -215,7 +215,7 @@ SCHEMAS: dict[str, Schema] = {
         version=TEXT,
         ready=YES,
         reasons=said(many(TEXT), "why it is not ready"),
-        oldest_due_seconds=said(NUMBER, "seconds, where the channel neither rests nor is paused"),
+        oldest_due_seconds=said(NUMBER, "seconds for which the oldest message might have gone"),
         ruleset=TEXT,
         rules_on_disk=one_of("changed", "unchanged", "broken"),
         database=shape("where it all stands", engine=TEXT, size=maybe(WHOLE), revision=TEXT),

@@ -141,9 +141,9 @@ def _known(service: Service) -> dict[str, Any]:
 
 
 def _longest_due(service: Service) -> float:
-    """Seconds for which the oldest message has been due where it could go; as in the metrics."""
+    """Seconds for which the oldest message might have gone; as in the metrics."""
     now = service.now()
-    return service.ledger.due(now).longest_wait(service.rules.current.ruleset.speaking, now)
+    return service.ledger.due(now).longest_wait(service.rules.current.ruleset.channels, now)
 
 
 def _with_previous(loads: list[Load]) -> list[tuple[Load, Load | None]]:

@@ -20,7 +20,8 @@ from router.supervisor import Supervisor
 from simulation import world
 from simulation.checker import beyond_rate, out_of_order, unmarked
 from simulation.run import Run, empty_database, play
-from simulation.workload import COURSES
+from simulation.workload import COURSES, RULES
+from simulation.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,6 +128,22 @@ def test_a_turn_that_is_never_passed_on_is_found(
     monkeypatch.setattr(turns, "_FIRST", "deliveries.id = -1 AND :channel <> :case_key")
     monkeypatch.setattr(world, "CALM", 60.0)
     assert "waits" in _laws(play(QUIET, empty))
+
+
+def test_what_waits_for_a_slow_rate_makes_nobody_unready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = RULES.replace("rate: 2/s, burst: 2,", "rate: 30/h, burst: 1, overflow: keep,")
+    monkeypatch.setattr(world, "RULES", slow)
+    monkeypatch.setattr(world, "KINDS", {"nothing": (lambda _: None, 1)})
+    monkeypatch.setattr(world, "CALM", 300.0)
+    played = World(QUIET, tmp_path, empty_database(tmp_path))
+    played.play()
+    history = played.history()
+    waited = [row.waited or 0.0 for row in history.deliveries if row.channel == "rated"]
+    assert max(waited) > 200, "nothing waits for its rate"
+    began = history.began + 10.0
+    assert {s.detail for s in history.samples if s.status != 200 and s.at > began} == set()
 
 
 def _arrival(
