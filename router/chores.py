@@ -1,6 +1,7 @@
 """Chores: what a process looks after between two claims.
 
-Dead processes' work, channels that rest too long, mutes that end, what is watched, old history.
+Dead processes' work, channels that rest too long, what waits for channels and rules that are gone,
+mutes that end, what is watched, old history.
 Each has its own time and its own faults: one that fails keeps no other from its turn.
 """
 
@@ -80,12 +81,14 @@ class Chores:
         self._purge_from = self._ticked + min(FIRST_PURGE, rules.retention)  # monotonic
         self._newest = 0  # the highest delivery id of the last look
         self._failing: dict[str, float] = {}
+        self._ended = ""  # the hash of the rules by which what is gone from them was ended
         self._after = 0
         self._purge = _Chore("purge", min(RARE, rules.retention), self._purge_some)
         self._chores = (
             _Chore("identity", IDENTITY, lambda _: ledger.check_identity()),
             _Chore("take over", TAKE_OVER, self._take_over),
             _Chore("expire", EXPIRE, self._expire),
+            _Chore("removed", 0.0, lambda _: self._end_removed()),
             _Chore("watch", WATCH, self.watch.step),
             _Chore("forget", RARE, self._forget),
             self._purge,
@@ -163,6 +166,22 @@ class Chores:
         }
         if limits:
             self._ledger.upkeep.expire(limits)
+
+    def _end_removed(self) -> None:
+        """Once for each ruleset that comes in force: fail what waits for channels that are gone,
+        cancel what rules that are gone would say."""
+        ruleset = self._rules.current.ruleset
+        if ruleset.hash == self._ended:
+            return
+        upkeep = self._ledger.upkeep
+        reason = "its channel is no longer in the rules"
+        failed = upkeep.fail_removed(list(ruleset.channels), reason)
+        cancelled = upkeep.cancel_removed([rule.name for rule in ruleset.rules])
+        self._ended = ruleset.hash
+        if failed:
+            _log.warning("channel_removed", deliveries=failed)
+        if cancelled:
+            _log.warning("rule_removed", deliveries=cancelled)
 
     def _forget(self, now: float) -> None:
         self._ledger.upkeep.forget()

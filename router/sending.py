@@ -30,6 +30,8 @@ FAULT = "the router itself failed before it was sent; its log says how"
 MAX_RETURNS = 20_000
 """Deliveries that wait to be given back while the database does not answer; those beyond are due
 again when their lease ends."""
+TOGETHER = 500
+"""Of these, how many are given back in one transaction."""
 
 _log = get_logger()
 
@@ -102,9 +104,24 @@ class Sending:
     def return_again(self) -> None:
         """Give back what could not be given back before; raises LedgerUnavailable."""
         while self._returns:
-            delivery, due_at, reason = self._returns[0]
-            self._ledger.give_back([delivery], due_at=due_at, reason=reason)
-            self._returns.popleft()
+            part, due_at, reason = self._take_returns()
+            try:
+                self._ledger.give_back(part, due_at=due_at, reason=reason)
+            except LedgerUnavailable:
+                self._returns.extendleft((delivery, due_at, reason) for delivery in reversed(part))
+                raise
+
+    def _take_returns(self) -> tuple[list[InHand], float | None, str | None]:
+        """The first of what is to be given back, with what follows and goes the same way."""
+        first, due_at, reason = self._returns.popleft()
+        part = [first]
+        while self._returns and len(part) < TOGETHER:
+            one = self._returns.popleft()
+            if one[1:] != (due_at, reason):
+                self._returns.appendleft(one)
+                break
+            part.append(one[0])
+        return part, due_at, reason
 
     def _send(self, job: Job, delivery: InHand) -> bool:
         """Send a delivery, or give it back; answers whether its attempt is being recorded."""

@@ -121,7 +121,6 @@ class Service:
         loaded = self.rules.load()
         self._tell(loaded)
         if loaded.outcome == "changed":
-            self._end_removed()
             self._present()
             self.worker.wake()
         return loaded
@@ -155,7 +154,6 @@ class Service:
         self.supervisor.demand(self.ledger.lost, pools_that_stand_still)
         self._tell_opening()
         self._tell(self.rules.last)
-        self._end_removed()
         self._present()
         if self.role == "receive":
             self.now.keep(self.supervisor, THREADS)
@@ -260,22 +258,6 @@ class Service:
             self.ledger.desk.present(process)
         except LedgerUnavailable as error:
             _log.error("ledger_unavailable", what="this process", reason=str(error))
-
-    def _end_removed(self) -> None:
-        """Fail what waits for channels that are gone; cancel what rules that are gone would say."""
-        ruleset = self.rules.current.ruleset
-        try:
-            failed = self.ledger.upkeep.fail_removed(
-                list(ruleset.channels), "its channel is no longer in the rules"
-            )
-            cancelled = self.ledger.upkeep.cancel_removed([rule.name for rule in ruleset.rules])
-        except LedgerUnavailable as error:
-            _log.error("ledger_unavailable", what="removed channels", reason=str(error))
-            return
-        if failed:
-            _log.warning("channel_removed", deliveries=failed)
-        if cancelled:
-            _log.warning("rule_removed", deliveries=cancelled)
 
     def _tell_opening(self) -> None:
         """Say what the ledger turned out to be, where that is not as usual."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -158,6 +160,30 @@ def test_far_ends_that_say_nothing_for_every_thread_hold_up_no_other_channel(
     finally:
         far_end.stopping.set()
         running.kill()
+
+
+def test_what_waits_for_a_removed_channel_ends_though_the_database_was_sick_then(
+    tmp_path: Path, far_end: HttpFarEnd
+) -> None:
+    far_end.usual = Answer(500)
+    running = start(tmp_path, rules(far_end.url, channels=2))
+    try:
+        assert running.post({"trigger": "case_created", "case_id": 1})[0] == 202
+        wait_until(lambda: len({posted.path for posted in far_end.posted}) == 2)
+        with contextlib.closing(sqlite3.connect(tmp_path / "router.db")) as sick:
+            sick.execute(
+                "CREATE TRIGGER sick BEFORE UPDATE OF state ON deliveries"
+                " WHEN new.reason LIKE '%no longer in the rules'"
+                " BEGIN SELECT raise(ABORT, 'the disk is sick'); END"
+            )
+            running.rules.write_text(rules(far_end.url))
+            wait_until(lambda: "the disk is sick" in running.log.read_text())
+            sick.execute("DROP TRIGGER sick")
+        failed = wait_until(lambda: running.get("/api/deliveries?state=failed")[1]["items"])
+        reasons = [(one["channel"], one["reason"]) for one in failed]
+        assert reasons == [("c1", "its channel is no longer in the rules")]
+    finally:
+        running.stop()
 
 
 # As somebody else than root, whom no limit holds; but able to read Python where root has it.
