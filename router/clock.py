@@ -83,6 +83,7 @@ class Clock:
         self._asked = False  # to look at once
         self._fire_at = 0.0  # when the next timer has its moment
         self._look_at = 0.0  # monotonic
+        self._may_go_since: dict[str, float] = {}  # monotonic
         self._faults = Repeated("clock_fault")
         self.silent: tuple[str, ...] = ()
         """Channels on which something is due and nothing moves, each in words."""
@@ -167,17 +168,20 @@ class Clock:
 
     def _silent(self, due: Due, now: float) -> list[str]:
         moment = self._scheduler.monotonic()
-        reasons = []
-        for channel, may_go_at in due.may_go(self._rules.current.ruleset.channels).items():
-            late = now - may_go_at
-            if late <= SILENT:
-                continue
-            if moment - self._worker.lane(channel).moved_at > SILENT:
-                reasons.append(
-                    f"`{channel}` sends nothing, and something is due there for"
-                    f" {show_duration(round(late))}"
-                )
-        return reasons
+        may_go = due.may_go(self._rules.current.ruleset.channels)
+        # Seen so, look by look: of a rest that another process' trial has just ended, only what
+        # comes after it counts.
+        self._may_go_since = {
+            channel: self._may_go_since.get(channel, moment)
+            for channel, may_go_at in may_go.items()
+            if may_go_at <= now
+        }
+        return [
+            f"`{channel}` sends nothing, and something is due there for"
+            f" {show_duration(round(now - may_go[channel]))}"
+            for channel, since in self._may_go_since.items()
+            if moment - max(since, self._worker.lane(channel).moved_at) > SILENT
+        ]
 
     def _ring(self) -> None:
         now = self._now()

@@ -47,8 +47,9 @@ class Lane:
             except Empty:
                 return waiting
 
-    def spacing(self, rate: Rate | None, moment: float) -> float:
-        """Seconds until the next send may begin, which is then counted as begun.
+    def spacing(self, rate: Rate | None, moment: float, patience: float) -> float:
+        """Seconds until the next send may begin, which is then counted as begun; where they are
+        more than `patience`, it is not, and has to ask again then.
 
         The ledger keeps the rate over all processes; this keeps the moments themselves apart,
         however late a thread gets to run. `moment` is of the monotonic clock: each thread that
@@ -60,5 +61,6 @@ class Lane:
             if rate != self._rate:
                 self._rate, self._arrival = rate, moment
             begin = max(moment, self._arrival - (rate.burst - 1) * rate.spacing)
-            self._arrival = max(self._arrival, begin) + rate.spacing
+            if begin - moment <= patience:
+                self._arrival = max(self._arrival, begin) + rate.spacing
         return begin - moment

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 MARGIN = 5.0
 FAULT_WAIT = 5.0
+PACED = "it waits for its channel's rate"
 FAULT = "the router itself failed before it was sent; its log says how"
+PACE = 30.0
+"""Seconds that a thread waits for the rate, far less than a lease: it is longer only where the
+clock that the ledger goes by was set forward, and a slow rate holds still."""
 MAX_RETURNS = 20_000
 """Deliveries that wait to be given back while the database does not answer; those beyond are due
 again when their lease ends."""
@@ -150,8 +154,12 @@ class Sending:
         return True
 
     def _pace(self, lane: Lane, delivery: InHand) -> bool:
-        """Wait for the channel's rate; False if it is given back because the process stops."""
-        wait = lane.spacing(self.rate(lane.channel), self._scheduler.monotonic())
+        """Wait for the channel's rate; False if it is given back because that takes long or the
+        process stops."""
+        wait = lane.spacing(self.rate(lane.channel), self._scheduler.monotonic(), PACE)
+        if wait > PACE:
+            self.give_back([delivery], due_at=self._now() + wait, reason=PACED)
+            return False
         if wait > 0 and self._stopping.wait(wait):
             self.give_back([delivery])
             return False

@@ -134,6 +134,50 @@ def test_a_rest_lasts_as_long_through_a_wrong_time(
     assert len(claim(ledger, hands)) == 1
 
 
+@pytest.mark.parametrize("seconds", [-200.0, -2 * LEASE, -DAY, 200.0, DAY])
+def test_what_lapsed_goes_at_once_however_the_clock_is_set(
+    ledger: Ledger, hands: Hands, clock: Clock, seconds: float
+) -> None:
+    accept(ledger, clock, Planned("r", "c"))
+    clock.now += max(0.0, -seconds)
+    (held,) = claim(ledger, hands)
+    clock.now += LEASE + 1.0
+    if seconds < 0:
+        set_back(ledger, clock, -seconds)
+    else:
+        set_forward(ledger, clock, seconds)
+    (again,) = claim(ledger, hands)
+    assert (again.id, again.unsure) == (held.id, 1)
+
+
+@pytest.mark.parametrize("seconds", [-200.0, -2 * LEASE, -DAY, 200.0, DAY])
+def test_what_is_in_hand_stays_so_however_the_clock_is_set(
+    ledger: Ledger, hands: Hands, clock: Clock, seconds: float
+) -> None:
+    accept(ledger, clock, Planned("r", "c"))
+    clock.now += max(0.0, -seconds)
+    assert len(claim(ledger, hands)) == 1
+    clock.now += 10.0
+    if seconds < 0:
+        set_back(ledger, clock, -seconds)
+    else:
+        set_forward(ledger, clock, seconds)
+    clock.now += LEASE - 60.0
+    assert claim(ledger, hands) == []
+    clock.now += 70.0
+    assert len(claim(ledger, hands)) == 1
+
+
+def test_what_another_process_took_in_hand_by_the_new_clock_stays_so(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    accept(ledger, clock, Planned("r", "c"))
+    assert len(claim(ledger, hands)) == 1
+    clock.now += DAY  # by the clock of a process that sees only now that it was set back
+    set_back(ledger, clock, DAY - 20.0)
+    assert claim(ledger, hands) == []
+
+
 def digest(ledger: Ledger, clock: Clock, case: int = 1, seconds: float = 30.0) -> None:
     batch = Batch("d", clock.now + seconds)
     accept(ledger, clock, Planned("r", "c", terms=Terms(digest=batch)), case)

@@ -39,9 +39,17 @@ def check(history: History, world: World) -> list[Finding]:
     if late > RECOVERED and not world.clock_sets:
         findings.append(Finding("late", f"all was done only {late:.0f} s after the last fault"))
     findings += [Finding("thread", text) for text in world.observer.missing]
+    findings += [Finding("unready", text) for text in unready(history)]
     for at in beyond_rate(world.far.requests, world.clock_sets, world.apart):
         findings.append(Finding("rate", f"a message beyond the rate at {at:.2f}"))
     return findings
+
+
+def unready(history: History) -> list[str]:
+    """Who says that it is not ready long after the last fault, and why."""
+    calm = history.calm + RECOVERED
+    late = [sample for sample in history.samples if sample.at > calm and sample.status != 200]
+    return sorted({f"{sample.replica}: {sample.detail}" for sample in late})
 
 
 def unmarked(history: History) -> list[str]:

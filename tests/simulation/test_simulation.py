@@ -146,6 +146,29 @@ def test_what_waits_for_a_slow_rate_makes_nobody_unready(
     assert {s.detail for s in history.samples if s.status != 200 and s.at > began} == set()
 
 
+def test_a_slow_rate_sends_nothing_twice_after_the_clock_was_set_forward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def set_forward(played: World) -> None:
+        played.clock_sets.append(played.baton.now)
+        for replica in played.replicas:
+            replica.process.skew += 400.0
+
+    slow = RULES.replace("rate: 2/s, burst: 2,", "rate: 10/h, burst: 1, overflow: keep,")
+    monkeypatch.setattr(world, "RULES", slow)
+    monkeypatch.setattr(world, "KINDS", {"forward": (set_forward, 1)})
+    monkeypatch.setattr(world, "CALM", 1500.0)
+    monkeypatch.setattr(World, "_make_calm", lambda self: setattr(self, "calm", self.baton.now))
+    played = World(3, tmp_path, empty_database(tmp_path))
+    played.play()
+    history = played.history()
+    arrived = [
+        carried for one in history.arrivals if one.channel == "rated" for carried in one.carries
+    ]
+    accepted = [row for row in history.deliveries if row.channel == "rated"]
+    assert len(arrived) == len(accepted) == len({carried.event for carried in arrived}) > 2
+
+
 def _arrival(
     event: int, message_id: str = "a", at: float = 0.0, *, repeat: bool = False
 ) -> Arrival:
