@@ -33,44 +33,48 @@ class Watched(Protocol):
 
 
 class Watchdog:
-    """Watches what it is given. Its thread begins with the first, and again should it end."""
+    """Watches what it is given. Its thread begins with the first, and again should it end.
+
+    There is no lock: a thread that stood still with it would hold up every send. What is watched
+    changes by single steps of a dict, and of two threads that are started at once both watch,
+    until there is nothing to watch.
+    """
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._watched: dict[Watched, None] = {}
-        self._lock = scheduler.lock()
         self._thread: Thread | None = None
         self.looked_at = scheduler.monotonic()
 
     def watch(self, made: Watched) -> None:
         """Watch it until `leave`. Never raises: without a thread to be had, what is sent has the
         timeouts of its socket, and the next send asks for one again."""
-        with self._lock:
-            self._watched[made] = None
-            moves = self._scheduler.monotonic() - self.looked_at < STANDS
-            if self._thread is not None and self._thread.is_alive() and moves:
-                return
-            try:
-                self._thread = self._scheduler.start("watchdog", self._run)
-                self.looked_at = self._scheduler.monotonic()
-            except NoThread as error:
-                _log.error("no_watchdog", reason=str(error))
+        self._watched[made] = None
+        moves = self._scheduler.monotonic() - self.looked_at < STANDS
+        thread = self._thread
+        if thread is not None and thread.is_alive() and moves:
+            return
+        try:
+            self._thread = self._scheduler.start("watchdog", self._run)
+            self.looked_at = self._scheduler.monotonic()
+        except NoThread as error:
+            _log.error("no_watchdog", reason=str(error))
 
     def leave(self, made: Watched) -> None:
-        with self._lock:
-            self._watched.pop(made, None)
+        self._watched.pop(made, None)
 
     def _run(self) -> None:
         busy_at = self._scheduler.monotonic()
         while True:
             now = self.looked_at = self._scheduler.monotonic()
-            with self._lock:
-                if self._watched:
-                    busy_at = now
-                elif now - busy_at > IDLE:
-                    self._thread = None
+            watched = list(self._watched)
+            if watched:
+                busy_at = now
+            elif now - busy_at > IDLE:
+                self._thread = None
+                if not self._watched:  # nobody has counted on this thread meanwhile
                     return
-                late = [made for made in self._watched if made.deadline < now]
-            for made in late:
-                made.cut()
+            for made in watched:
+                if made.deadline < now:
+                    made.cut()
             self._scheduler.sleep(LOOK)
