@@ -81,7 +81,7 @@ class Chores:
         self._purge_from = self._ticked + min(FIRST_PURGE, rules.retention)  # monotonic
         self._newest = 0  # the highest delivery id of the last look
         self._failing: dict[str, float] = {}
-        self._ended = ""  # the hash of the rules by which what is gone from them was ended
+        self._ended_for = ""  # the hash of the rules by which what is gone from them was ended
         self._after = 0
         self._purge = _Chore("purge", min(RARE, rules.retention), self._purge_some)
         self._chores = (
@@ -171,17 +171,15 @@ class Chores:
         """Once for each ruleset that comes in force: fail what waits for channels that are gone,
         cancel what rules that are gone would say."""
         ruleset = self._rules.current.ruleset
-        if ruleset.hash == self._ended:
+        if ruleset.hash == self._ended_for:
             return
         upkeep = self._ledger.upkeep
         reason = "its channel is no longer in the rules"
-        failed = upkeep.fail_removed(list(ruleset.channels), reason)
-        cancelled = upkeep.cancel_removed([rule.name for rule in ruleset.rules])
-        self._ended = ruleset.hash
-        if failed:
+        if failed := upkeep.fail_removed(list(ruleset.channels), reason):
             _log.warning("channel_removed", deliveries=failed)
-        if cancelled:
+        if cancelled := upkeep.cancel_removed([rule.name for rule in ruleset.rules]):
             _log.warning("rule_removed", deliveries=cancelled)
+        self._ended_for = ruleset.hash
 
     def _forget(self, now: float) -> None:
         self._ledger.upkeep.forget()

@@ -30,7 +30,7 @@ SHARE = 100.0
 """A look that takes long comes so many times rarer than it takes: it costs a hundredth at most."""
 FIRE = 30.0
 """Seconds after which to look for timers again, whatever is known of the next."""
-FIRING = 1.0
+FIRE_WITHIN = 1.0
 """Seconds after which the other steps have their turn, however many timers are left to fire."""
 AGAIN = 0.5
 """Seconds after which what the ledger could not answer is asked again."""
@@ -128,7 +128,7 @@ class Clock:
 
     def _fire(self) -> None:
         now = self._now()
-        until = self._scheduler.monotonic() + FIRING
+        until = self._scheduler.monotonic() + FIRE_WITHIN
         while self._fire_at <= now and not self._stopping.is_set():
             self._fire_at = now + AGAIN  # should this fail
             fired = self._ledger.upkeep.fire(self._rules.current.table.terms)

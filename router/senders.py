@@ -28,7 +28,7 @@ MAX_STUCK = 32
 """Lost sends after which only a restart of the process helps."""
 UNSERVED = 5.0
 """Seconds that a lane may hold deliveries of which none moves, before it is served anew."""
-WITHOUT = 60.0
+THREADLESS = 60.0
 """Seconds that something waits without a single thread, after which only a restart helps."""
 
 _log = get_logger()
@@ -64,8 +64,8 @@ class Senders:
         self._number = 0
         self._idle = 0
         self._stuck = 0
-        self._short = False  # the last start of a thread failed
-        self._without_since: float | None = None
+        self._refused = False  # the system gave no thread when one was last asked for
+        self._threadless_since: float | None = None
         self._stopping = False
 
     def serve(self, lane: Lane) -> None:
@@ -107,14 +107,14 @@ class Senders:
         if self._ready.qsize() > self._idle:
             self._grow()
         if self._threads or not self._ready.qsize():
-            self._without_since = None
-        elif self._without_since is None:
-            self._without_since = now
+            self._threadless_since = None
+        elif self._threadless_since is None:
+            self._threadless_since = now
 
     def faults(self) -> tuple[str, ...]:
         """Why nothing, or not everything, can be sent; nothing if it can."""
-        since = self._without_since
-        if since is not None and (silent := self._scheduler.monotonic() - since) > WITHOUT:
+        since = self._threadless_since
+        if since is not None and (silent := self._scheduler.monotonic() - since) > THREADLESS:
             return (f"no thread to send with could be started for {round(silent)} s",)
         if self._stuck > MAX_STUCK:
             return (f"{self._stuck} sends never came back",)
@@ -145,12 +145,12 @@ class Senders:
             try:
                 thread = self._scheduler.start(f"sender-{number}", lambda: self._run(number))
             except NoThread as error:
-                if not self._short:
-                    self._short = True
+                if not self._refused:
+                    self._refused = True
                     _log.error("no_more_threads", threads=len(self._threads), reason=str(error))
                 return
             self._threads[number] = thread
-            self._short = False
+            self._refused = False
 
     def _run(self, number: int) -> None:
         try:

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 MARGIN = 5.0
 FAULT_WAIT = 5.0
-PACED = "it waits for its channel's rate"
+WAITS_FOR_RATE = "it waits for its channel's rate"
 FAULT = "the router itself failed before it was sent; its log says how"
-PACE = 30.0
+PACE_PATIENCE = 30.0
 """Seconds that a thread waits for the rate, far less than a lease: it is longer only where the
 clock that the ledger goes by was set forward, and a slow rate holds still."""
 MAX_RETURNS = 20_000
 """Deliveries that wait to be given back while the database does not answer; those beyond are due
 again when their lease ends."""
-TOGETHER = 500
+RETURNED_AT_ONCE = 500
 """Of these, how many are given back in one transaction."""
 
 _log = get_logger()
@@ -119,7 +119,7 @@ class Sending:
         """The first of what is to be given back, with what follows and goes the same way."""
         first, due_at, reason = self._returns.popleft()
         part = [first]
-        while self._returns and len(part) < TOGETHER:
+        while self._returns and len(part) < RETURNED_AT_ONCE:
             one = self._returns.popleft()
             if one[1:] != (due_at, reason):
                 self._returns.appendleft(one)
@@ -156,9 +156,9 @@ class Sending:
     def _pace(self, lane: Lane, delivery: InHand) -> bool:
         """Wait for the channel's rate; False if it is given back because that takes long or the
         process stops."""
-        wait = lane.spacing(self.rate(lane.channel), self._scheduler.monotonic(), PACE)
-        if wait > PACE:
-            self.give_back([delivery], due_at=self._now() + wait, reason=PACED)
+        wait = lane.spacing(self.rate(lane.channel), self._scheduler.monotonic(), PACE_PATIENCE)
+        if wait > PACE_PATIENCE:
+            self.give_back([delivery], due_at=self._now() + wait, reason=WAITS_FOR_RATE)
             return False
         if wait > 0 and self._stopping.wait(wait):
             self.give_back([delivery])

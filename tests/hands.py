@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
+
+import msgspec
+
+from router.event import Event, decode
+from router.ledger import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from router.ledger import Claim, InHand
+    from router.ledger import Claim, InHand, Ledger
     from router.rules import Rate
+    from router.timing import Planned
 
 
 class Hands:
@@ -54,3 +61,14 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def accept_many(ledger: Ledger, number: int, planned: Planned) -> None:
+    """Have so many events written down that came at 1,000 s, each with the same delivery."""
+    body = msgspec.json.encode({"trigger": "case_created"})
+    draft = Draft(Event(0, "atfinity", 1_000.0, body, decode(body)), "hash", 1, (planned,))
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(ledger.accept(draft) for _ in range(number)))
+
+    asyncio.run(all_of_them())

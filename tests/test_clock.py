@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
-
 from hands import Clock as Time
-from router.clock import FIRING, Clock
-from router.event import Event, decode
-from router.ledger import Draft, Ledger, open_ledger
+from hands import accept_many
+from router.clock import FIRE_WITHIN, Clock
+from router.ledger import Ledger, open_ledger
 from router.route import RoutingTable
 from router.rules import Ruleset
 from router.secret import Secret
@@ -21,35 +18,26 @@ from stepped import SteppedScheduler
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from router.event import Event
+
 TIMERS = 1000
 NOTHING = Ruleset(hash="h", sources={}, channels={}, rules=(), templates={}, files={})
 
 
 class _SlowTable(RoutingTable):
-    """Each timer that is asked about takes a hundredth of FIRING."""
+    """Each timer that is asked about takes a hundredth of FIRE_WITHIN."""
 
     def __init__(self, scheduler: SteppedScheduler) -> None:
         super().__init__(NOTHING)
         self._scheduler = scheduler
 
     def terms(self, event: Event, planned: Planned) -> Any:
-        self._scheduler.now += FIRING / 100
+        self._scheduler.now += FIRE_WITHIN / 100
         return super().terms(event, planned)
 
 
 def _waiting(ledger: Ledger) -> int:
     return sum(ledger.pending().values())
-
-
-def _wait_for_their_moment(ledger: Ledger, number: int, moment: float) -> None:
-    body = msgspec.json.encode({"trigger": "case_created"})
-    event = Event(0, "atfinity", 1_000.0, body, decode(body))
-    draft = Draft(event, "hash", 1, (Planned("rule", "c", moment=moment),))
-
-    async def all_of_them() -> None:
-        await asyncio.gather(*(ledger.accept(draft) for _ in range(number)))
-
-    asyncio.run(all_of_them())
 
 
 def test_timers_that_are_many_are_fired_in_rounds(tmp_path: Path) -> None:
@@ -62,7 +50,7 @@ def test_timers_that_are_many_are_fired_in_rounds(tmp_path: Path) -> None:
     )
     ledger.start()
     try:
-        _wait_for_their_moment(ledger, TIMERS, 1_100.0)
+        accept_many(ledger, TIMERS, Planned("r", "c", moment=1_100.0))
         time.now = 1_200.0
         rounds: list[tuple[int, float]] = []
         while (left := _waiting(ledger)) and len(rounds) < TIMERS:
@@ -71,6 +59,6 @@ def test_timers_that_are_many_are_fired_in_rounds(tmp_path: Path) -> None:
             rounds.append((left - _waiting(ledger), scheduler.now - began))
         assert sum(fired for fired, _ in rounds) == TIMERS
         assert len(rounds) >= 3
-        assert all(fired and took <= 3 * FIRING for fired, took in rounds)
+        assert all(fired and took <= 3 * FIRE_WITHIN for fired, took in rounds)
     finally:
         ledger.close()

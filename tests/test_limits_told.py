@@ -211,7 +211,7 @@ ROWS = (
         "status 70",
     ),
     ("a thread that the system does not give", time(supervisor.GONE_WITHOUT), "status 70"),
-    ("no thread at all for what waits to be sent", time(senders.WITHOUT), "status 70"),
+    ("no thread at all for what waits to be sent", time(senders.THREADLESS), "status 70"),
     ("a channel on which something may go, and nothing does", time(clock.SILENT), "`/readyz` 503"),
     (
         "silence of the event loop, the writer, the clock, what reads the rules",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 from router.lane import Lane
 from router.scheduler import NoThread
-from router.senders import WITHOUT, Job, Senders
-from simulation.baton import Baton
-from simulation.scheduler import SimulatedScheduler
+from router.senders import THREADLESS, Job, Senders
+from simulation.scheduler import SimulatedScheduler, play_story
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from simulation.baton import Baton
 
 
 class _Scheduler(SimulatedScheduler):
@@ -54,16 +54,9 @@ class _Play:
         self.sent.append(str(job.lane.queue.get_nowait()))
 
 
-def _run(story: Callable[[_Play], None]) -> None:
-    baton = Baton(random.Random(7), 0.1)
-    try:
-        baton.play("run", lambda: story(_Play(baton)), 60)
-    finally:
-        baton.close()
-
-
 def test_threads_that_had_nothing_to_send_are_not_missed() -> None:
-    def story(play: _Play) -> None:
+    def story(baton: Baton) -> None:
+        play = _Play(baton)
         play.deliver("a")
         play.scheduler.gives = False
         play.deliver("b")  # wants a second thread, and there is none
@@ -73,17 +66,18 @@ def test_threads_that_had_nothing_to_send_are_not_missed() -> None:
             assert play.pass_by(30) == ()
         assert play.senders.size == 0
 
-    _run(story)
+    play_story(story)
 
 
 def test_only_what_waits_without_any_thread_for_long_ends_the_process() -> None:
-    def story(play: _Play) -> None:
+    def story(baton: Baton) -> None:
+        play = _Play(baton)
         play.deliver("a")
         play.scheduler.gives = False
         play.deliver("b")
         assert play.pass_by(600) == ()
         play.deliver("a")
-        assert play.pass_by(WITHOUT - 1) == ()
+        assert play.pass_by(THREADLESS - 1) == ()
         reasons = play.pass_by(5)
         assert len(reasons) == 1
         assert reasons[0].startswith("no thread to send with could be started for ")
@@ -91,4 +85,4 @@ def test_only_what_waits_without_any_thread_for_long_ends_the_process() -> None:
         assert play.pass_by(5) == ()
         assert sorted(play.sent) == ["a", "a", "b"]
 
-    _run(story)
+    play_story(story)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
 import pytest
 import sqlalchemy as sa
 
 from far_end import wait_until
-from hands import Clock, Hands
-from router.event import Event, decode
-from router.ledger import Draft, Ledger, LedgerUnavailable, open_ledger
+from hands import Clock, Hands, accept_many
+from router.ledger import LedgerUnavailable, open_ledger
 from router.scheduler import THREADS
 from router.secret import Secret
 from router.sending import Sending
@@ -27,17 +24,6 @@ if TYPE_CHECKING:
 MANY = 1200
 
 
-def _accept(ledger: Ledger, number: int) -> None:
-    body = msgspec.json.encode({"trigger": "case_created"})
-    event = Event(0, "atfinity", 1_000.0, body, decode(body))
-    draft = Draft(event, "hash", 1, (Planned("rule", "c"),))
-
-    async def all_of_them() -> None:
-        await asyncio.gather(*(ledger.accept(draft) for _ in range(number)))
-
-    asyncio.run(all_of_them())
-
-
 def test_what_waits_to_be_given_back_goes_in_few_transactions_and_all_of_it(tmp_path: Path) -> None:
     hands, clock = Hands(), Clock()
     ledger = open_ledger(Secret(f"sqlite:///{tmp_path / 'router.db'}"), clock)
@@ -47,7 +33,7 @@ def test_what_waits_to_be_given_back_goes_in_few_transactions_and_all_of_it(tmp_
     )
     ledger.start(hands)
     try:
-        _accept(ledger, MANY)
+        accept_many(ledger, MANY, Planned("r", "c"))
         hands.places = MANY
         ledger.claim("c")
         wait_until(lambda: len(hands.held) == MANY)

@@ -6,6 +6,7 @@ ever.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Protocol
 
 from router.log import get_logger
@@ -36,36 +37,41 @@ class Watchdog:
     """Watches what it is given. Its thread begins with the first, and again should it end.
 
     There is no lock: a thread that stood still with it would hold up every send. What is watched
-    changes by single steps of a dict, and of two threads that are started at once both watch,
-    until there is nothing to watch.
+    changes by single steps of a dict. Of threads that senders start at once, or of which one stood
+    still and moves again, the latest goes on.
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._watched: dict[Watched, None] = {}
+        self._numbers = itertools.count(1)
+        self._latest = 0
         self._thread: Thread | None = None
         self.looked_at = scheduler.monotonic()
 
-    def watch(self, made: Watched) -> None:
+    def watch(self, exchange: Watched) -> None:
         """Watch it until `leave`. Never raises: without a thread to be had, what is sent has the
         timeouts of its socket, and the next send asks for one again."""
-        self._watched[made] = None
+        self._watched[exchange] = None
         moves = self._scheduler.monotonic() - self.looked_at < STANDS
         thread = self._thread
         if thread is not None and thread.is_alive() and moves:
             return
+        number = next(self._numbers)
         try:
-            self._thread = self._scheduler.start("watchdog", self._run)
-            self.looked_at = self._scheduler.monotonic()
+            self._thread = self._scheduler.start("watchdog", lambda: self._run(number))
         except NoThread as error:
             _log.error("no_watchdog", reason=str(error))
+            return
+        self._latest = max(self._latest, number)
+        self.looked_at = self._scheduler.monotonic()
 
-    def leave(self, made: Watched) -> None:
-        self._watched.pop(made, None)
+    def leave(self, exchange: Watched) -> None:
+        self._watched.pop(exchange, None)
 
-    def _run(self) -> None:
+    def _run(self, number: int) -> None:
         busy_at = self._scheduler.monotonic()
-        while True:
+        while number >= self._latest:
             now = self.looked_at = self._scheduler.monotonic()
             watched = list(self._watched)
             if watched:
@@ -74,7 +80,7 @@ class Watchdog:
                 self._thread = None
                 if not self._watched:  # nobody has counted on this thread meanwhile
                     return
-            for made in watched:
-                if made.deadline < now:
-                    made.cut()
+            for exchange in watched:
+                if exchange.deadline < now:
+                    exchange.cut()
             self._scheduler.sleep(LOOK)

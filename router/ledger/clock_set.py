@@ -57,7 +57,7 @@ def set_back(
     _move(connection, deliveries, (*free, tried, deliveries.c.due_at > was), -back, "due_at")
     begun = (PENDING, sa.or_(tried, deliveries.c.due_at <= now), deliveries.c.moment > now)
     _move(connection, deliveries, begun, -back, "moment")
-    _end_lapsed(connection, was, now)
+    _release_lapsed(connection, was, now)
     _bound_leases(connection, now)
     for name in ("rests_until", "failing_since", "last_error_at"):  # this one last: it is asked
         failed = (lanes.c.last_error_at > now, lanes.c[name] > now)
@@ -147,7 +147,7 @@ def _is_done(connection: sa.Connection, engine: Engine, by: float, now: float) -
     return False
 
 
-def _end_lapsed(connection: sa.Connection, was: float, now: float) -> None:
+def _release_lapsed(connection: sa.Connection, was: float, now: float) -> None:
     """Have due what was in hand and had lapsed by the clock of before; not what a process that saw
     the new one first has taken in hand since."""
     taken_since = deliveries.c.due_at.between(now + LEASE - SEEN, now + LEASE)

@@ -93,6 +93,13 @@ def set_forward(ledger: Ledger, clock: Clock, seconds: float) -> None:
     ledger.upkeep.set_clock(clock.now - seconds, clock.now, 10**9, _already)
 
 
+def set_clock(ledger: Ledger, clock: Clock, seconds: float) -> None:
+    if seconds < 0:
+        set_back(ledger, clock, -seconds)
+    else:
+        set_forward(ledger, clock, seconds)
+
+
 def _already() -> None:
     """The clock of these tests is set at once."""
 
@@ -142,10 +149,7 @@ def test_what_lapsed_goes_at_once_however_the_clock_is_set(
     clock.now += max(0.0, -seconds)
     (held,) = claim(ledger, hands)
     clock.now += LEASE + 1.0
-    if seconds < 0:
-        set_back(ledger, clock, -seconds)
-    else:
-        set_forward(ledger, clock, seconds)
+    set_clock(ledger, clock, seconds)
     (again,) = claim(ledger, hands)
     assert (again.id, again.unsure) == (held.id, 1)
 
@@ -158,10 +162,7 @@ def test_what_is_in_hand_stays_so_however_the_clock_is_set(
     clock.now += max(0.0, -seconds)
     assert len(claim(ledger, hands)) == 1
     clock.now += 10.0
-    if seconds < 0:
-        set_back(ledger, clock, -seconds)
-    else:
-        set_forward(ledger, clock, seconds)
+    set_clock(ledger, clock, seconds)
     clock.now += LEASE - 60.0
     assert claim(ledger, hands) == []
     clock.now += 70.0

@@ -30,7 +30,7 @@ from router.ledger import (
 from router.ledger.engine import open_engine
 from router.ledger.migrate import HEAD, migrate, version
 from router.message import Message, Outcome
-from router.rules import Rate
+from router.rules import Channel, Rate
 from router.scheduler import Threads
 from router.secret import Secret
 from router.supervisor import Supervisor
@@ -483,6 +483,22 @@ def test_a_look_at_the_database_while_ids_are_taken_finds_no_restored_one(
     assert second > first + 10
     assert (len(looked), ledger.lost()) == (1, ())
     ledger.close()
+
+
+def test_what_waits_for_its_rate_may_go_when_that_lets_it(
+    ledger: Ledger, hands: Hands, clock: Clock
+) -> None:
+    rate = Rate(100.0)
+    channels = {"c": Channel(name="c", service="webhook", options={}, rate=rate)}
+    hands.pace = rate
+    accept(ledger, draft(1), draft(2))
+    assert len(claim(ledger, hands)) == 1
+    clock.now += 10.0
+    may_go_at = clock.now - 10.0 + rate.spacing
+    due = ledger.due(clock.now)
+    assert due.may_go(channels) == {"c": pytest.approx(may_go_at)}
+    assert due.longest_wait(channels, clock.now) == 0.0
+    assert due.longest_wait(channels, may_go_at + 5.0) == pytest.approx(5.0)
 
 
 def test_what_is_on_disk_is_not_written_again_when_nobody_can_take_it(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from router.scheduler import Empty, NoThread
-from simulation.baton import Waiters
+from simulation.baton import Baton, Waiters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulation.baton import Baton, SimulatedThread
+    from simulation.baton import SimulatedThread
 
 T = TypeVar("T")
 
@@ -112,6 +113,16 @@ class _Queue(Generic[T]):
     def qsize(self) -> int:
         self._baton.point("size")
         return len(self._items)
+
+
+def play_story(story: Callable[[Baton], None], seed: int = 7, restless: float = 0.1) -> None:
+    """Run a function over simulated time, with all threads that it starts, in an order drawn from
+    a seed."""
+    baton = Baton(random.Random(seed), restless)
+    try:
+        baton.play("run", lambda: story(baton), 60.0)
+    finally:
+        baton.close()
 
 
 class SimulatedScheduler:

@@ -130,11 +130,14 @@ def test_a_turn_that_is_never_passed_on_is_found(
     assert "waits" in _laws(play(QUIET, empty))
 
 
+def _rules_with_rate(rate: str) -> str:
+    return RULES.replace("rate: 2/s, burst: 2,", f"rate: {rate}, burst: 1, overflow: keep,")
+
+
 def test_what_waits_for_a_slow_rate_makes_nobody_unready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = RULES.replace("rate: 2/s, burst: 2,", "rate: 30/h, burst: 1, overflow: keep,")
-    monkeypatch.setattr(world, "RULES", slow)
+    monkeypatch.setattr(world, "RULES", _rules_with_rate("30/h"))
     monkeypatch.setattr(world, "KINDS", {"nothing": (lambda _: None, 1)})
     monkeypatch.setattr(world, "CALM", 300.0)
     played = World(QUIET, tmp_path, empty_database(tmp_path))
@@ -154,8 +157,7 @@ def test_a_slow_rate_sends_nothing_twice_after_the_clock_was_set_forward(
         for replica in played.replicas:
             replica.process.skew += 400.0
 
-    slow = RULES.replace("rate: 2/s, burst: 2,", "rate: 10/h, burst: 1, overflow: keep,")
-    monkeypatch.setattr(world, "RULES", slow)
+    monkeypatch.setattr(world, "RULES", _rules_with_rate("10/h"))
     monkeypatch.setattr(world, "KINDS", {"forward": (set_forward, 1)})
     monkeypatch.setattr(world, "CALM", 1500.0)
     monkeypatch.setattr(World, "_make_calm", lambda self: setattr(self, "calm", self.baton.now))
