@@ -71,6 +71,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._left = True
         self.all_connections.remove(self)
         super().connection_lost(exc)
+        # Of what refers to it nothing is left to the collector, who would stop all for long.
+        self.cycle, self.scope = None, None  # type: ignore[assignment]
+        self.transport.let_go()
 
     def has_left(self) -> bool:
         """Whether who asked has gone, so that what has not begun need not."""
@@ -185,7 +188,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self.transport.end_answer()
         self.served += 1
-        self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
         self.flow.resume_reading()

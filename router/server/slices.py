@@ -2,14 +2,15 @@
 
 A slice of chunks of few bytes keeps the parser for a millisecond, and hundreds may send such ones
 at once: everybody else would wait for all of them. So whoever fills a slice waits for a turn to be
-read again, of which there is one in each round of the event loop; what was not read stays with the
-system, and takes no memory of ours.
+read again, of which there is one in each round of the event loop, and after it a pause as long as
+its slice took; what was not read stays with the system, and takes no memory of ours.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 SLICE = 16 * 1024
 """Bytes that are read and parsed in one go."""
+BRIEF = 0.0002
+"""Seconds of a slice after which no pause is needed."""
 
 
 class Parser(Protocol):
@@ -38,15 +41,24 @@ class Readers:
         self.buffer = memoryview(bytearray(SLICE))
         """What is read just now, by any of them: it is parsed before another one reads."""
         self._waiting: deque[LingeringTransport] = deque()
+        self._next_at = 0.0  # of perf_counter
 
-    def wait(self, transport: LingeringTransport, loop: asyncio.AbstractEventLoop) -> None:
-        """Read nothing more of a connection until it is its turn."""
+    def wait(
+        self, transport: LingeringTransport, loop: asyncio.AbstractEventLoop, took: float
+    ) -> None:
+        """Read nothing more of a connection until it is its turn; its slice took so many seconds,
+        and for as many the interpreter is the writer's, and everybody else's."""
         transport.hold_reading()
+        self._next_at = perf_counter() + took
         self._waiting.append(transport)
         if len(self._waiting) == 1:
             loop.call_soon(self._turn, loop)
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        pause = self._next_at - perf_counter()
+        if pause > BRIEF:
+            loop.call_later(pause, self._turn, loop)
+            return
         self._waiting.popleft().release_reading()
         if self._waiting:
             loop.call_soon(self._turn, loop)
@@ -75,6 +87,7 @@ class SlicedReading(asyncio.BufferedProtocol):
         return self._readers.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
+        began = perf_counter()
         goes_on = self._parser.parse(bytes(self._readers.buffer[:nbytes]))
         if goes_on and nbytes == SLICE:
-            self._readers.wait(self._transport, self._loop)
+            self._readers.wait(self._transport, self._loop, perf_counter() - began)

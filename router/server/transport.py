@@ -29,7 +29,7 @@ class LingeringTransport:
 
     def __init__(self, inner: asyncio.Transport, owner: _Owner) -> None:
         self._inner = inner
-        self._owner = owner
+        self._owner: _Owner | None = owner
         self._closing = False
         self._paused = self._held = self._begun = False
         self._head = b""
@@ -54,6 +54,10 @@ class LingeringTransport:
             if not self._inner.is_closing():
                 self._inner.write(head)
 
+    def let_go(self) -> None:
+        """The connection is gone: nobody is asked about it any more."""
+        self._owner = None
+
     def is_closing(self) -> bool:
         return self._closing or self._inner.is_closing()
 
@@ -63,7 +67,8 @@ class LingeringTransport:
             return
         self.end_answer()
         self._closing = True
-        if self._owner.begin_lingering() and self._inner.can_write_eof():
+        lingers = self._owner is not None and self._owner.begin_lingering()
+        if lingers and self._inner.can_write_eof():
             self._inner.write_eof()
         else:
             self._inner.close()

@@ -6,6 +6,7 @@ in them, for as long as the process lives.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -28,6 +29,9 @@ MAX_LOGIN = 6 * MAX_KEPT
 """Bytes of a login: what is kept stands in it as JSON, in the form's own quoting."""
 MAX_PARSED_AT_ONCE = 16 * 1024
 """Bytes of a form that are parsed in the event loop; more of them take a thread."""
+PAUSE = 3.0
+"""For so many times as long as it has read, that thread rests: to take away the quoting of large
+forms, one after the other, would slow down whatever else needs the interpreter."""
 
 URL_ENCODED, IN_PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
 
@@ -69,7 +73,7 @@ async def _parse(request: Request[Any, Any, Any], body: bytes, most: int) -> For
     kind, _ = request.content_type
     if kind == URL_ENCODED:
         if len(body) > MAX_PARSED_AT_ONCE:
-            return await FORMS.run(_read_quoted, body)
+            return await FORMS.run(_read_slowly, body)
         return _read_quoted(body)
     if kind != IN_PARTS:
         return FormMultiDict()
@@ -88,6 +92,14 @@ def _count_fields(request: Request[Any, Any, Any], body: bytes) -> int:
         return body.count(b"&") + 1
     boundary = options.get("boundary")
     return body.count(b"--" + boundary.encode()) if boundary else 0
+
+
+def _read_slowly(body: bytes) -> FormMultiDict:
+    began = time.thread_time()
+    try:
+        return _read_quoted(body)
+    finally:
+        time.sleep(PAUSE * (time.thread_time() - began))
 
 
 def _read_quoted(body: bytes) -> FormMultiDict:

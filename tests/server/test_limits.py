@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import time
@@ -16,7 +17,7 @@ import uvloop
 from far_end import wait_until
 from router.server import LIMITS, Server
 from router.server.connections import Connections
-from router.server.protocol import FIELD
+from router.server.protocol import FIELD, BoundedProtocol
 from router.server.server import ACCEPTED_AT_ONCE, with_copies
 from router.server.slices import SLICE, Readers
 from serving import Serving, statuses
@@ -218,7 +219,7 @@ def test_of_those_who_send_much_one_is_read_in_each_round() -> None:
         readers, loop = Readers(), asyncio.get_running_loop()
         for name in "abc":
             reading: Any = _Reading(name, order)
-            readers.wait(reading, loop)
+            readers.wait(reading, loop, 0.0)
         for _ in range(5):
             order.append("others")
             await asyncio.sleep(0)
@@ -227,6 +228,19 @@ def test_of_those_who_send_much_one_is_read_in_each_round() -> None:
     order = asyncio.run(story())
     assert order[:4] == ["a waits", "b waits", "c waits", "others"]
     assert order[4:] == ["a reads", "others", "b reads", "others", "c reads", "others", "others"]
+
+
+def test_after_a_slice_that_took_long_nobody_is_read_for_as_long() -> None:
+    async def story() -> float:
+        loop, released = asyncio.get_running_loop(), asyncio.Event()
+        reading: Any = _Reading("a", [])
+        reading.release_reading = released.set
+        began = time.perf_counter()
+        Readers().wait(reading, loop, 0.2)
+        await released.wait()
+        return time.perf_counter() - began
+
+    assert asyncio.run(story()) > 0.15
 
 
 class _Reading:
@@ -537,3 +551,37 @@ def test_copies_of_a_socket_that_another_process_serves_leave_it_as_it_is() -> N
         finally:
             for each in copies[1:]:
                 each.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(GET[:-9], id="half a head"),
+        pytest.param(GET, id="a request"),
+        pytest.param(GET * 3, id="requests in a row"),
+        pytest.param(
+            b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx", id="half a body"
+        ),
+        pytest.param(LARGE["a long address"][0], id="what is refused"),
+    ],
+)
+def test_a_connection_that_is_gone_leaves_nothing_to_the_garbage_collector(
+    server: Serving, sent: bytes
+) -> None:
+    def alive() -> int:
+        return sum(isinstance(one, BoundedProtocol) for one in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+        for client in clients:
+            client.sendall(sent)
+        wait_until(lambda: alive() == before + 20)
+        for client in clients:
+            client.close()
+        wait_until(lambda: alive() == before)
+    finally:
+        gc.enable()
