@@ -191,6 +191,9 @@ LOGINS = Pool("logins", threads=1, waiting=8, wait=2.0, patience=10.0)
 """Passwords of people who log in: scripts that send wrong ones do not stand before them."""
 FORMS = Pool("forms", threads=1, waiting=16, wait=2.0, patience=5.0)
 """Forms that are large: to take their quoting away needs up to a third of a second."""
+STRANGERS_FORMS = Pool("strangers-forms", threads=1, waiting=16, wait=2.0, patience=5.0)
+"""Large forms of those who have proved nothing yet, which are read with pauses: operators' forms do
+not stand behind them."""
 READINESS = Pool("readiness", threads=1, waiting=1, wait=1.0, patience=5.0, longest=30.0)
 """Whether the database can be written: one check at a time, for all who ask."""
 BACKTESTS = Pool("backtests", threads=1, waiting=16, wait=2.0, patience=60.0)
@@ -203,7 +206,10 @@ CLOSING = Pool("closing", threads=1, waiting=0, wait=5.0, longest=None)
 
 def pools_that_stand_still() -> tuple[str, ...]:
     """The pools whose threads stand still, one after the other, in words."""
-    pools = (PAGES, SESSIONS, PASSWORDS, LOGINS, FORMS, READINESS, BACKTESTS, RELOADS)
+    pools = (
+        *(PAGES, SESSIONS, PASSWORDS, LOGINS, FORMS, STRANGERS_FORMS),
+        *(READINESS, BACKTESTS, RELOADS),
+    )
     return tuple(
         f"the threads of `{pool.name}` stand still" for pool in pools if pool.stands_still()
     )

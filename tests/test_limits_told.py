@@ -114,7 +114,16 @@ ROWS = (
     ("requests for pages and the API", f"{turnstile.MAX_QUEUED:,} wait", "503"),
     ("pages and calls that ask the database", pool(pools.PAGES), "503"),
     ("sessions and named tokens", pool(pools.SESSIONS), "503"),
-    (f"forms of over {size(forms.MAX_PARSED_AT_ONCE)}", pool(pools.FORMS), "503"),
+    (
+        f"forms of over {size(forms.MAX_PARSED_AT_ONCE)}: of people who were let in",
+        pool(pools.FORMS),
+        "503",
+    ),
+    (
+        "of strangers, with pauses three times as long as each was read",
+        pool(pools.STRANGERS_FORMS),
+        "503",
+    ),
     (
         "`/readyz`",
         f"{time(readiness.CHECK_WITHIN)}; one check at a time, {time(readiness.APART)} apart",

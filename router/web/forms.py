@@ -13,10 +13,12 @@ from urllib.parse import parse_qsl
 from litestar.datastructures import FormMultiDict
 from litestar.exceptions import ClientException
 
-from router.pools import FORMS
+from router.pools import FORMS, STRANGERS_FORMS
 from router.web.faults import BadRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from litestar import Request
 
 MAX_FIELDS = 2_000
@@ -30,8 +32,8 @@ MAX_LOGIN = 6 * MAX_KEPT
 MAX_PARSED_AT_ONCE = 16 * 1024
 """Bytes of a form that are parsed in the event loop; more of them take a thread."""
 PAUSE = 3.0
-"""For so many times as long as it has read, that thread rests: to take away the quoting of large
-forms, one after the other, would slow down whatever else needs the interpreter."""
+"""For so many times as long as it has read a stranger's form, a thread rests: to take away their
+quoting, one after the other, would slow down whatever else needs the interpreter."""
 
 URL_ENCODED, IN_PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
 
@@ -44,7 +46,7 @@ def has_form(request: Request[Any, Any, Any]) -> bool:
 async def receive_form(request: Request[Any, Any, Any]) -> FormMultiDict:
     """The form of somebody who was let in; raises BadRequest if it has too many fields."""
     body = await request.body()
-    return await _parse(request, body, MAX_FIELDS)
+    return await _parse(request, body, MAX_FIELDS, _read_at_once)
 
 
 async def receive_small_form(request: Request[Any, Any, Any]) -> FormMultiDict | None:
@@ -58,22 +60,27 @@ async def receive_small_form(request: Request[Any, Any, Any]) -> FormMultiDict |
     body = await request.body()
     if _count_fields(request, body) > MAX_KEPT_FIELDS:
         return None
-    return await _parse(request, body, MAX_KEPT_FIELDS)
+    return await _parse(request, body, MAX_KEPT_FIELDS, _read_with_pauses)
 
 
 async def receive_login(request: Request[Any, Any, Any]) -> FormMultiDict:
     """The form of a login, with what it carries through; its route bounds its bytes."""
     body = await request.body()
-    return await _parse(request, body, MAX_KEPT_FIELDS)
+    return await _parse(request, body, MAX_KEPT_FIELDS, _read_with_pauses)
 
 
-async def _parse(request: Request[Any, Any, Any], body: bytes, most: int) -> FormMultiDict:
+async def _parse(
+    request: Request[Any, Any, Any],
+    body: bytes,
+    most: int,
+    read_large: Callable[[bytes], Awaitable[FormMultiDict]],
+) -> FormMultiDict:
     if _count_fields(request, body) > most:
         raise BadRequest(f"a form has at most {most} fields here")
     kind, _ = request.content_type
     if kind == URL_ENCODED:
         if len(body) > MAX_PARSED_AT_ONCE:
-            return await FORMS.run(_read_slowly, body)
+            return await read_large(body)
         return _read_quoted(body)
     if kind != IN_PARTS:
         return FormMultiDict()
@@ -94,7 +101,15 @@ def _count_fields(request: Request[Any, Any, Any], body: bytes) -> int:
     return body.count(b"--" + boundary.encode()) if boundary else 0
 
 
-def _read_slowly(body: bytes) -> FormMultiDict:
+async def _read_at_once(body: bytes) -> FormMultiDict:
+    return await FORMS.run(_read_quoted, body)
+
+
+async def _read_with_pauses(body: bytes) -> FormMultiDict:
+    return await STRANGERS_FORMS.run(_read_and_rest, body)
+
+
+def _read_and_rest(body: bytes) -> FormMultiDict:
     began = time.thread_time()
     try:
         return _read_quoted(body)
