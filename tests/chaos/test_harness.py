@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import random
-import shutil
 import socket
 import subprocess
 import sys
@@ -188,7 +187,7 @@ def test_a_post_without_an_answer_is_recorded_as_such() -> None:
     assert (post.number, post.status, post.event) == (5, 0, None)
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="the clock is compiled with cc")
+@pytest.mark.chaos
 def test_a_clock_is_set_while_a_process_runs(tmp_path: Path) -> None:
     """The wall clock of Python's threads moves, the monotonic one does not."""
     clock = Clock(tmp_path / "clock")
