@@ -569,19 +569,23 @@ def test_copies_of_a_socket_that_another_process_serves_leave_it_as_it_is() -> N
 def test_a_connection_that_is_gone_leaves_nothing_to_the_garbage_collector(
     server: Serving, sent: bytes
 ) -> None:
-    def alive() -> int:
-        return sum(isinstance(one, BoundedProtocol) for one in gc.get_objects())
+    def protocols() -> list[BoundedProtocol]:
+        return [one for one in gc.get_objects() if isinstance(one, BoundedProtocol)]
+
+    def new() -> int:
+        return sum(id(one) not in known for one in protocols())
 
     gc.collect()
     gc.disable()
     try:
-        before = alive()
-        clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
-        for client in clients:
-            client.sendall(sent)
-        wait_until(lambda: alive() == before + 20)
-        for client in clients:
-            client.close()
-        wait_until(lambda: alive() == before)
+        # Held, so that those of a test before may end meanwhile and no id is given out again.
+        earlier = protocols()
+        known = {id(one) for one in earlier}
+        with contextlib.ExitStack() as clients:
+            for _ in range(20):
+                client = socket.create_connection(("127.0.0.1", server.port))
+                clients.enter_context(client).sendall(sent)
+            wait_until(lambda: new() == 20)
+        wait_until(lambda: new() == 0)
     finally:
         gc.enable()
