@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from router.in_force import Rules
     from router.lane import Lane
     from router.ledger import Due, Ledger
-    from router.metrics import Metrics
     from router.scheduler import Event, Scheduler
     from router.supervisor import Beat
 
@@ -65,7 +64,6 @@ class Clock:
         worker: Claims,
         ledger: Ledger,
         rules: Rules,
-        metrics: Metrics,
         chores: Chores,
         stopping: Event,
         scheduler: Scheduler,
@@ -74,7 +72,6 @@ class Clock:
         self._worker = worker
         self._ledger = ledger
         self._rules = rules
-        self._metrics = metrics
         self._chores = chores
         self._stopping = stopping
         self._scheduler = scheduler
@@ -151,7 +148,6 @@ class Clock:
         self._worker.pause(due.paused)
         self._claim_due(due, now)
         self.silent = tuple(self._silent(due, now))
-        self._metrics.oldest_due.set(due.longest_wait(self._rules.current.ruleset.channels, now))
         self._chores.note(due)
 
     def _claim_due(self, due: Due, now: float) -> None:

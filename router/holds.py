@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from router.rules import Channel
 
 IN_HAND = "it is being sent, or next in line on its channel"
-BUSY = "an earlier message of the same case comes first, or the channel is busy"
+BUSY = (
+    "an earlier message of the same case comes first, the channel is busy, or no process delivers"
+)
 
 
 def why_paused(channels: Mapping[str, Channel], lanes: Mapping[str, LaneRow]) -> dict[str, str]:

@@ -102,8 +102,8 @@ class Metrics:
         )
         self.oldest_due = Gauge(
             "router_oldest_due_seconds",
-            "For how long the oldest delivery might have gone: it is due, its channel neither rests"
-            " nor is paused, and its rate lets it",
+            "For how long the oldest delivery might have gone, whichever process sends: it is due,"
+            " its channel neither rests nor is paused, and its rate lets it",
             registry=registry,
         )
         self.thread_restarts = Counter(

@@ -22,6 +22,7 @@ APART = 0.1
 """Seconds from the beginning of one check to that of the next."""
 CHECK_WITHIN = 5.0
 """Seconds after which a database that has not answered is said not to."""
+_NO_ANSWER = "it cannot write: the database does not answer"
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -42,12 +43,13 @@ class WriteCheck:
         self._began = -APART
 
     async def fault(self) -> str | None:
-        """Say why it cannot be written, None if it can."""
+        """Say in a clause that it cannot be written, or is not known to be, and why; None if it
+        can."""
         if self._next is None:
             self._next = asyncio.create_task(self._ask(self._last))
         asking = self._next
         await asyncio.wait({asking}, timeout=CHECK_WITHIN)
-        return asking.result() if asking.done() else "the database does not answer"
+        return asking.result() if asking.done() else _NO_ANSWER
 
     async def _ask(self, last: asyncio.Task[str | None] | None) -> str | None:
         if last is not None:
@@ -58,9 +60,9 @@ class WriteCheck:
         try:
             await READINESS.run(self._check)
         except LedgerUnavailable as error:
-            return str(error)
+            return f"it cannot write: {error}"
         except NoPoolThread as none:
-            return str(none)
+            return f"whether it can write cannot be asked: {none}"
         except Crowded:
-            return "the database does not answer"
+            return _NO_ANSWER
         return None

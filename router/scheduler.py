@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NEEDED_LATER = 4
+"""Threads that are started when they are needed first: one that sends, its watchdog, one that asks
+whether it can write, one for pages."""
+
 Empty = queue.Empty
 """Raised by a queue that has nothing to give."""
 
@@ -74,6 +78,21 @@ class Scheduler(Protocol):
 
     def monotonic(self) -> float:
         """Seconds of a clock that nobody sets."""
+
+
+def prove_threads(scheduler: Scheduler) -> None:
+    """Raise NoThread unless the system gives as many threads as are needed later, all at once:
+    better not to start than to be up and to have none to send with."""
+    proven = scheduler.event()
+    try:
+        for _ in range(NEEDED_LATER):
+            scheduler.start("proof", lambda: _wait_for(proven))
+    finally:
+        proven.set()
+
+
+def _wait_for(event: Event) -> None:
+    event.wait()
 
 
 class Threads:

@@ -27,7 +27,7 @@ from router.metrics import Metrics
 from router.pools import CLOSING, RELOADS, Crowded, pools_that_stand_still
 from router.readiness import Readiness, WriteCheck
 from router.rules_watch import RulesWatch
-from router.scheduler import THREADS
+from router.scheduler import THREADS, prove_threads
 from router.server import Server
 from router.supervisor import Supervisor
 from router.worker import Worker
@@ -145,8 +145,14 @@ class Service:
         if self.role != "receive":
             reasons.extend(self.worker.clock.silent)
         if fault := await self._write_check.fault():
-            reasons.append(f"it cannot write: {fault}")
+            reasons.append(fault)
         return Readiness(tuple(reasons))
+
+    def longest_wait(self) -> float:
+        """For how many seconds the oldest delivery of the ledger might have gone, whichever
+        process it is that does not send it."""
+        now = self.now()
+        return self.ledger.due(now).longest_wait(self.rules.current.ruleset.channels, now)
 
     def start(self) -> None:
         """Begin to write, claim and send."""
@@ -160,7 +166,8 @@ class Service:
         else:
             self.worker.start(self.supervisor)
         self.supervisor.keep(RULES, self._rules_watch.run, silence=RULES_SILENCE)
-        self.supervisor.ensure()
+        self.supervisor.start()
+        prove_threads(THREADS)
 
     def close(self) -> None:
         """Stop sending within the time for it, then let go of everything."""
@@ -220,13 +227,18 @@ class Service:
             self._server.stop()
 
     def _give_up(self, _reason: str) -> None:
-        """End the process in order, or, if that takes too long, at once: in the supervisor's
-        thread, which has nothing else to do any more."""
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended already
-                self._loop.call_soon_threadsafe(self._stop)
-        time.sleep(self.settings.drain + LAST)
-        os._exit(GAVE_UP)
+        """End the process in order, or, if that takes too long, at once: in a thread that has
+        nothing else to do any more, or by the event loop that has called it."""
+        patience = self.settings.drain + LAST
+        try:
+            asyncio.get_running_loop().call_later(patience, os._exit, GAVE_UP)
+        except RuntimeError:  # no loop runs in this thread
+            if self._loop is not None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended already
+                    self._loop.call_soon_threadsafe(self._stop)
+            time.sleep(patience)
+            os._exit(GAVE_UP)
+        self._stop()
 
     def _note_refusal(self, reason: str) -> None:
         self.metrics.connections_refused.labels(reason).inc()

@@ -23,7 +23,8 @@ PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the first, second, ... restart within WINDOW; there are no more than these."""
 WINDOW = 120.0
 GONE_WITHOUT = 60.0
-"""Seconds that a thread may be missing because the system gives no more threads."""
+"""Seconds that a thread may be missing because the system gives no more threads, the supervisor's
+own too."""
 OWN_SILENCE = 20.0
 """Seconds within which the supervisor itself has looked at all."""
 STOPPED = 5.0
@@ -69,15 +70,20 @@ class Supervisor:
         give_up: Callable[[str], None] | None = None,
         restarted: Callable[[str], None] | None = None,
     ) -> None:
-        """`give_up` is told, once, why the process has to end; `restarted` which thread was."""
+        """`give_up` is told, once, why the process has to end; `restarted` which thread was.
+
+        `give_up` is called in a thread that has nothing else to do any more, or in the event loop
+        where there is none to be had.
+        """
         self._scheduler = scheduler
         self._give_up = give_up
         self._restarted = restarted
         self._supervised: dict[str, _Supervised] = {}
         self._demands: list[Callable[[], tuple[str, ...]]] = []
         self._stopping = scheduler.event()
-        self._stepped = self._ensured = scheduler.monotonic()
+        self._stepped = self._ensured = self._own_beat = scheduler.monotonic()
         self._thread: Thread | None = None
+        self._missing_since: float | None = None
         self._own = Repeated("supervisor_not_started")
         self.lost: str | None = None
 
@@ -115,10 +121,15 @@ class Supervisor:
         entry.thread.join(timeout)
         return not entry.thread.is_alive()
 
+    def start(self) -> None:
+        """Begin to look at them, again and again; raises NoThread if the system gives none."""
+        self._start_own()
+
     def step(self) -> None:
         """Look at every thread once: start again what ended, tell what stands still."""
         now = self._scheduler.monotonic()
         gap, self._stepped = now - self._stepped, now
+        self._own_beat = now
         if gap > STOPPED:  # SIGSTOP, or a machine that slept: nobody could beat
             for entry in self._supervised.values():
                 entry.beat.at += gap
@@ -133,7 +144,7 @@ class Supervisor:
         """Why the process is not alive as it should be, in words; nothing if it is."""
         now = self._scheduler.monotonic()
         reasons = [self.lost] if self.lost else []
-        if now - self._stepped > OWN_SILENCE and not self._stopping.is_set():
+        if now - self._own_beat > OWN_SILENCE and not self._stopping.is_set():
             reasons.append("`supervisor` has not moved for a while")
         for entry in list(self._supervised.values()):
             if entry.released:
@@ -153,27 +164,42 @@ class Supervisor:
         now = self._scheduler.monotonic()
         gap, self._ensured = now - self._ensured, now
         lives = self._thread is not None and self._thread.is_alive()
-        if lives and gap > STOPPED:  # the whole process was stopped
-            self._stepped = min(now, self._stepped + gap)
+        if lives and gap > STOPPED:
+            # The whole process was stopped. `_stepped` stays: the next step must see that too.
+            self._own_beat = min(now, self._own_beat + gap)
+        if not lives:
+            self._start_own_again(now)
+        elif now - self._own_beat > 2 * OWN_SILENCE:
+            self._end_alone("`supervisor` has not moved for a while")
+
+    def _start_own_again(self, now: float) -> None:
         try:
-            if not lives:
-                self._start_own()
-            elif now - self._stepped > 2 * OWN_SILENCE:
-                self._stopping.set()  # nobody else has to look any more
-                reason = "`supervisor` has not moved for a while"
-                self._scheduler.start("giving-up", lambda: self._end(reason))
+            self._start_own()
         except NoThread as error:  # `faults` says so until there is one
             self._own.note("supervisor", error, expected=False)
-        else:
-            self._own.over("supervisor")
+            if self._missing_since is None:
+                self._missing_since = now
+            elif now - self._missing_since > GONE_WITHOUT:
+                self._end_alone(f"`supervisor` cannot be started: {error}")
+            return
+        self._missing_since = None
+        self._own.over("supervisor")
 
     def _start_own(self) -> None:
         before = self._thread
         self._thread = self._scheduler.start("supervisor", self._run)
-        self._stepped = self._scheduler.monotonic()
+        self._own_beat = self._scheduler.monotonic()
         if before is not None:
             _log.error("thread_ended", thread="supervisor")
             self._note_restart("supervisor")
+
+    def _end_alone(self, reason: str) -> None:
+        """End the process from the event loop, since the supervisor's thread does not."""
+        self._stopping.set()  # nobody has to look any more
+        try:
+            self._scheduler.start("giving-up", lambda: self._end(reason))
+        except NoThread:
+            self._end(reason)
 
     def stop(self) -> None:
         """Look after nothing any more."""

@@ -65,7 +65,7 @@ class Worker:
             ledger, rules, metrics, attempts, scheduler, self._stopping, self._claim_more, now
         )
         self._senders = Senders(scheduler, self._sending.send_next, self._concurrency)
-        self.clock = Clock(self, ledger, rules, metrics, chores, self._stopping, scheduler, now)
+        self.clock = Clock(self, ledger, rules, chores, self._stopping, scheduler, now)
 
     def start(self, supervisor: Supervisor) -> None:
         """Begin to claim and to send, under a supervisor."""

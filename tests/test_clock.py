@@ -45,9 +45,7 @@ def test_timers_that_are_many_are_fired_in_rounds(tmp_path: Path) -> None:
     ledger = open_ledger(Secret(f"sqlite:///{tmp_path / 'router.db'}"), time)
     force = SimpleNamespace(current=SimpleNamespace(table=_SlowTable(scheduler)))
     nobody = cast("Any", None)
-    clock = Clock(
-        nobody, ledger, cast("Any", force), nobody, nobody, scheduler.event(), scheduler, time
-    )
+    clock = Clock(nobody, ledger, cast("Any", force), nobody, scheduler.event(), scheduler, time)
     ledger.start()
     try:
         accept_many(ledger, TIMERS, Planned("r", "c", moment=1_100.0))

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from router import access, clock, log_writer, pools, readiness, senders, service, supervisor, tries
+from router import (
+    access,
+    clock,
+    log_writer,
+    pools,
+    readiness,
+    scheduler,
+    senders,
+    service,
+    supervisor,
+    tries,
+)
 from router.delivery import classify, gateway, wire
 from router.ledger import ledger, postgres, writer
 from router.ledger import pools as databases
@@ -90,6 +101,11 @@ ROWS = (
     (
         "file descriptors that the system allows",
         f"{connections.MIN_DESCRIPTORS} at least",
+        "it says so, and ends with 1",
+    ),
+    (
+        "threads that the system gives, beside those that must live",
+        f"{scheduler.NEEDED_LATER} at least",
         "it says so, and ends with 1",
     ),
     ("**a request**", "", ""),

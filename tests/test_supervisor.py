@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from router.scheduler import NoThread
 from router.supervisor import OWN_SILENCE, PAUSES, STOPPED, Supervisor
 from stepped import SteppedScheduler
 
@@ -109,6 +112,17 @@ def test_a_process_that_was_stopped_and_goes_on_is_alive() -> None:
     assert (watched.supervisor.faults(), watched.lost) == ((), [])
 
 
+def test_a_process_that_was_stopped_is_alive_whoever_wakes_first() -> None:
+    watched = _Watched()
+    watched.supervisor.start()
+    watched.keep(silence=10)
+    watched.pass_time(5)
+    watched.scheduler.now += STOPPED + 1000
+    watched.supervisor.ensure()  # the event loop's turn came before the supervisor's
+    watched.supervisor.step()
+    assert (watched.supervisor.faults(), watched.lost) == ((), [])
+
+
 def test_one_that_was_released_may_end() -> None:
     watched = _Watched()
     watched.keep()
@@ -188,3 +202,35 @@ def test_without_a_thread_to_be_had_the_supervisor_is_started_once_there_is_one(
     watched.supervisor.ensure()
     assert watched.scheduler.alive("supervisor")
     assert (watched.supervisor.faults(), watched.restarted) == ((), ["supervisor"])
+
+
+def test_without_a_thread_for_a_supervisor_for_long_the_event_loop_ends_the_process() -> None:
+    watched = _Watched()
+    watched.supervisor.start()
+    watched.scheduler.most = 0
+    watched.scheduler.end("supervisor")
+    for _ in range(100):
+        watched.scheduler.now += 0.5
+        watched.supervisor.ensure()
+    assert watched.lost == []
+    for _ in range(100):
+        watched.scheduler.now += 0.5
+        watched.supervisor.ensure()
+    assert watched.lost == ["`supervisor` cannot be started: can't start new thread"]
+
+
+def test_a_supervisor_that_stands_still_ends_the_process_without_another_thread_too() -> None:
+    watched = _Watched()
+    watched.supervisor.start()
+    watched.scheduler.most = 0
+    for _ in range(100):
+        watched.scheduler.now += 0.5
+        watched.supervisor.ensure()
+    assert watched.lost == ["`supervisor` has not moved for a while"]
+
+
+def test_a_supervisor_that_cannot_begin_says_so() -> None:
+    watched = _Watched()
+    watched.scheduler.most = 0
+    with pytest.raises(NoThread):
+        watched.supervisor.start()

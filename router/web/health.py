@@ -42,7 +42,14 @@ def _answer(reasons: Sequence[str], well: str, unwell: str) -> Response[dict[str
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Everything counted, in Prometheus' text format."""
     service: Service = request.app.state.service
-    service.metrics.waits(await PAGES.run(service.ledger.pending))
-    lanes = await PAGES.run(service.ledger.desk.lanes)
-    service.metrics.fails({name: lane.failures for name, lane in lanes.items()})
-    return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+    return Response(await PAGES.run(lambda: _measure(service)), media_type=CONTENT_TYPE)
+
+
+def _measure(service: Service) -> bytes:
+    """All that is counted; what the ledger knows is asked of it now, since another process may be
+    the one that sends, or should."""
+    told = service.metrics
+    told.waits(service.ledger.pending())
+    told.fails({name: lane.failures for name, lane in service.ledger.desk.lanes().items()})
+    told.oldest_due.set(service.longest_wait())
+    return told.text()

@@ -86,7 +86,7 @@ async def get_status(request: Asked) -> Json:
     readiness = await service.readiness()
     desk = service.ledger.desk
     database, processes, loads, longest = await PAGES.run(
-        lambda: (desk.database(), desk.processes(), desk.loads(LOADS), _longest_due(service))
+        lambda: (desk.database(), desk.processes(), desk.loads(LOADS), service.longest_wait())
     )
     return Response(
         {
@@ -134,16 +134,10 @@ def _known(service: Service) -> dict[str, Any]:
         "loads": _with_previous(loads)[:LOADS],
         "queued": sum(one.queued for one in waiting),
         "later": sum(one.later for one in waiting),
-        "longest": _longest_due(service),
+        "longest": service.longest_wait(),
         "since": min((one.since for one in waiting if one.since is not None), default=None),
         "deeds": ledger.people.deeds(AuditFilters(limit=DEEDS)),
     }
-
-
-def _longest_due(service: Service) -> float:
-    """Seconds for which the oldest message might have gone; as in the metrics."""
-    now = service.now()
-    return service.ledger.due(now).longest_wait(service.rules.current.ruleset.channels, now)
 
 
 def _with_previous(loads: list[Load]) -> list[tuple[Load, Load | None]]:

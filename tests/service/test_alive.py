@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -186,26 +187,33 @@ def test_what_waits_for_a_removed_channel_ends_though_the_database_was_sick_then
         running.stop()
 
 
-# As somebody else than root, whom no limit holds; but able to read Python where root has it.
-SOMEBODY = (
-    *("setpriv", "--reuid=64123", "--regid=64123", "--clear-groups"),
-    *("--inh-caps=+dac_override", "--ambient-caps=+dac_override"),
-)
+def somebody(number: int) -> tuple[str, ...]:
+    """Somebody else than root, whom no limit holds, and who has no other process; but able to read
+    Python where root has it."""
+    return (
+        *("setpriv", f"--reuid={64_000 + number}", "--regid=64000", "--clear-groups"),
+        *("--inh-caps=+dac_override", "--ambient-caps=+dac_override"),
+    )
 
 
-def test_a_limit_of_threads_makes_channels_slower_and_none_silent(
-    tmp_path: Path, far_end: HttpFarEnd
-) -> None:
-    running = Running(tmp_path, rules(far_end.url, channels=30), {"HOME": str(tmp_path)})
-    limited = [*(SOMEBODY if os.geteuid() == 0 else ()), "prlimit", "--nproc=14"]
+def start_with_threads(running: Running, most: int) -> None:
+    """Start it where the system gives it no more threads than these."""
+    limited = [*(somebody(most) if os.geteuid() == 0 else ()), "prlimit", f"--nproc={most}"]
     with running.log.open("ab") as log:
         running.process = subprocess.Popen(
             [*limited, sys.executable, "-m", "router", "serve"],
             env=running.environment,
             stdout=log,
             stderr=subprocess.STDOUT,
-            cwd=tmp_path,
+            cwd=running.folder,
         )
+
+
+def test_a_limit_of_threads_makes_channels_slower_and_none_silent(
+    tmp_path: Path, far_end: HttpFarEnd
+) -> None:
+    running = Running(tmp_path, rules(far_end.url, channels=30), {"HOME": str(tmp_path)})
+    start_with_threads(running, 14)
     try:
         wait_until(lambda: running.get("/readyz")[0] == 200)
         for case in range(10):
@@ -214,6 +222,47 @@ def test_a_limit_of_threads_makes_channels_slower_and_none_silent(
         wait_until(lambda: len(far_end.posted) >= 300)
         assert running.get("/livez")[0] == 200
         assert "no_more_threads" in running.log.read_text()
+    finally:
+        running.stop()
+
+
+@pytest.mark.parametrize("most", [2, 3, 5, 6, 7, 8])
+def test_too_few_threads_for_those_that_must_live_end_it_at_once_in_words(
+    tmp_path: Path, far_end: HttpFarEnd, most: int
+) -> None:
+    running = Running(tmp_path, rules(far_end.url), {"HOME": str(tmp_path)})
+    start_with_threads(running, most)
+    assert running.process is not None
+    try:
+        assert running.process.wait(30) == 1
+        assert "it cannot start: the system gives this process no more threads" in (
+            running.log.read_text()
+        )
+    finally:
+        running.kill()
+
+
+def test_a_process_that_only_receives_says_that_nobody_delivers(
+    tmp_path: Path, far_end: HttpFarEnd
+) -> None:
+    running = Running(tmp_path, rules(far_end.url), {})
+    running.start("--role", "receive")
+
+    def oldest_due() -> float:
+        text = running.get("/metrics")[1]
+        return float(next(re.finditer(r"^router_oldest_due_seconds (\S+)", text, re.M))[1])
+
+    try:
+        assert oldest_due() == 0.0
+        assert running.post({"trigger": "case_created", "case_id": 1})[0] == 202
+        wait_until(lambda: oldest_due() > 1.0)
+        (waits,) = running.deliveries()
+        assert waits["reason"].endswith("or no process delivers")
+        assert running.get("/readyz")[0] == 200
+        running.stop()
+        running.start("--role", "deliver")
+        wait_until(lambda: far_end.posted)
+        wait_until(lambda: oldest_due() == 0.0)
     finally:
         running.stop()
 

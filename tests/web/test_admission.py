@@ -211,7 +211,7 @@ def test_a_database_is_asked_once_for_all_who_ask_at_once_and_anew_for_who_asks_
 
     early, late = asyncio.run(story())
     assert set(early) == {None}
-    assert set(late) == {"the disk is full"}
+    assert set(late) == {"it cannot write: the disk is full"}
     assert len(asked) == 2
 
 

@@ -59,7 +59,8 @@ def test_a_time_is_told_in_one_unit(seconds: float, words: str) -> None:
         pytest.param(
             _row(),
             "to be sent",
-            "an earlier message of the same case comes first, or the channel is busy",
+            "an earlier message of the same case comes first, the channel is busy, or no process"
+            " delivers",
             None,
             id="due, and not begun",
         ),
