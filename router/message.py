@@ -63,11 +63,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What one attempt met.
 
     `delivered`; `retry`: the far end did not take it, and may later; `ambiguous`: sent, but the
-    answer was lost; `failed`: it will never be taken. `status` is the HTTP status or SMTP code.
-    `detail` is one sentence for an operator, free of secrets. `retry_after` is in seconds, as
-    the far end asked. `elapsed` is in seconds. `thread` is the far end's name for the thread that
-    this message began. `captured` is the request or MIME message that was not sent. `answer` is how
-    the far end's answer begins, as it came but without secrets; nobody keeps it.
+    answer was lost or broke off; `failed`: it will never be taken. `status` is the HTTP status or
+    SMTP code. `detail` is one sentence for an operator, free of secrets. `retry_after` is in
+    seconds, as the far end asked. `elapsed` is in seconds. `thread` is the far end's name for the
+    thread that this message began. `captured` is the request or MIME message that was not sent.
+    `answer` is how the far end's answer begins, as it came but without secrets; nobody keeps it.
     """
 
     kind: Literal["delivered", "retry", "ambiguous", "failed"]

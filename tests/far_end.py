@@ -31,12 +31,17 @@ class Posted(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the far end does: answers, or one of `hang`, `reset`, `close`, `garbage`, `drip`."""
+    """What the far end does: answers, or one of `hang`, `reset`, `close`, `garbage`, `drip`.
+
+    `raw` is what `close` and `drip` send first, as it is; `drip` goes on with `drop`, for ever.
+    """
 
     status: int = 200
     body: bytes = b"ok"
     headers: tuple[tuple[str, str], ...] = ()
     deed: str = ""
+    raw: bytes = b""
+    drop: bytes = b"."
 
 
 class _Server(ThreadingHTTPServer):
@@ -71,9 +76,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif answer.deed == "garbage":
             self.wfile.write(b"\x00\x01 this is not HTTP\r\n\r\n")
         elif answer.deed == "drip":
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            self.wfile.write(answer.raw or b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
             while not self.server.far_end.stopping.wait(0.05):
-                self.wfile.write(b".")
+                self.wfile.write(answer.drop)
+        elif answer.deed == "close":
+            self.wfile.write(answer.raw)
         if answer.deed:
             self.close_connection = True
             return

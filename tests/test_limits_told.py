@@ -204,7 +204,7 @@ ROWS = (
     ("another process that brings the schema up to date", time(databases.MIGRATION_WAIT), "ends"),
     ("**far ends**", "", ""),
     ("to connect", time(wire.CONNECT), "tried again"),
-    ("a whole send", time(gateway.SEND_DEADLINE), "tried again"),
+    ("a whole send, to the end of its answer", time(gateway.SEND_DEADLINE), "tried again"),
     ("an answer that is read", size(wire.ANSWER), "the rest is not read"),
     ("how long one may ask to wait", time(classify.LONGEST_WAIT), "tried earlier"),
     ("threads that send", str(senders.MAX_THREADS), "they serve all channels in turn"),

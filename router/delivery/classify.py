@@ -9,6 +9,7 @@ import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from http.client import IncompleteRead
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -112,6 +113,9 @@ def _broken(exchange: Exchange, *, expired: bool) -> Judged:
         return Judged("retry", _unreached(error, where, expired=expired))
     if expired or _caused_by(error, (u.TimeoutError, TimeoutError)):
         return Judged("ambiguous", f"{where} did not answer in time; it may have arrived")
+    if exchange.kind == "http" and (exchange.status or _caused_by(error, IncompleteRead)):
+        lost = f"the answer of {where} could not be read to its end"
+        return Judged("ambiguous", f"{lost}; it may have arrived")
     return Judged("ambiguous", f"{where} closed the connection unanswered; it may have arrived")
 
 

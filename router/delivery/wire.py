@@ -15,6 +15,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from router.delivery.response import WholeHeadResponse
 from router.delivery.watchdog import Watchdog
 from router.scheduler import THREADS
 
@@ -163,7 +164,10 @@ class Wire:
         try:
             exchange.status = answer.status
             exchange.retry_after = answer.headers.get("retry-after")
-            exchange.answer = _read(answer)
+            body = _read(answer)
+            if current.expired and _ends_with_its_connection(answer):
+                raise TimeoutError("cut off")  # the watchdog made that end
+            exchange.answer = body
         finally:
             answer.release_conn()
 
@@ -186,6 +190,8 @@ class Recording:
 
 class _Noting:
     """Tells the recorder how far a connection came, and gives it the socket."""
+
+    response_class: Any = WholeHeadResponse
 
     def request(self, *arguments: Any, **named: Any) -> None:
         current = recorder()
@@ -236,6 +242,11 @@ def _pools(context: ssl.SSLContext) -> urllib3.PoolManager:
     manager = urllib3.PoolManager(num_pools=2 * PLACES, maxsize=POOLED, ssl_context=context)
     manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
     return manager
+
+
+def _ends_with_its_connection(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Whether nothing but the end of the connection says where the answer ends."""
+    return not answer.chunked and answer.length_remaining is None
 
 
 def _read(answer: urllib3.BaseHTTPResponse) -> bytes:

@@ -99,6 +99,92 @@ def test_every_answer_of_a_far_end_has_its_outcome(answer: Answer, kind: str, de
         assert len(far.posted) == 1
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "drop"),
+    [
+        pytest.param(b"HTTP/1.1 ", b"2", id="a status line"),
+        pytest.param(b"HTTP/1.1 200 ", b"O", id="the reason in a status line"),
+        pytest.param(OK + b"X: y", b".", id="a line of a head"),
+        pytest.param(OK, b"X: y\r\n", id="lines of a head"),
+        pytest.param(OK + b"\r\n", b".", id="a body that ends with its connection"),
+        pytest.param(CHUNKED, b"1\r\n.\r\n", id="chunks"),
+        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n", id="100 Continue"),
+        pytest.param(b"", HINTS, id="103 Early Hints"),
+    ],
+)
+def test_an_answer_that_never_ends_is_none(raw: bytes, drop: bytes) -> None:
+    with HttpFarEnd() as far:
+        far.usual = Answer(deed="drip", raw=raw or drop, drop=drop)
+        outcome = send(gateway("webhook", {"url": far.url}, deadline=0.4))
+        assert (outcome.kind, outcome.status) == ("ambiguous", None), outcome
+        assert outcome.detail == "127.0.0.1 did not answer in time; it may have arrived"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"HTTP/1.1 200 OK", id="in the status line"),
+        pytest.param(OK, id="after the status line"),
+        pytest.param(OK + b"X: y", id="in the head"),
+        pytest.param(b"HTTP/1.1 404 Not Found\r\nX: y", id="in the head of a refusal"),
+        pytest.param(HINTS, id="before the answer itself"),
+        pytest.param(OK + b"Content-Length: 9\r\n\r\nok", id="in the body"),
+        pytest.param(CHUNKED + b"5\r\nok", id="in a chunk"),
+    ],
+)
+def test_an_answer_that_breaks_off_is_none(raw: bytes) -> None:
+    with HttpFarEnd() as far:
+        far.usual = Answer(deed="close", raw=raw)
+        outcome = send(gateway("webhook", {"url": far.url}))
+        detail = "the answer of 127.0.0.1 could not be read to its end; it may have arrived"
+        assert (outcome.kind, outcome.status) == ("ambiguous", None), outcome
+        assert outcome.detail == detail
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(OK + b"\r\nok", id="with its connection"),
+        pytest.param(HINTS + OK + b"Content-Length: 2\r\n\r\nok", id="after early hints"),
+        pytest.param(OK + b"Content-Length: 99999\r\n\r\n" + b"x" * 80_000, id="far enough"),
+    ],
+)
+def test_an_answer_that_ends_delivers(raw: bytes) -> None:
+    with HttpFarEnd() as far:
+        far.usual = Answer(deed="close", raw=raw)
+        outcome = send(gateway("webhook", {"url": far.url}))
+        assert (outcome.kind, outcome.status) == ("delivered", 200), outcome
+
+
+@pytest.mark.parametrize(
+    ("service", "options"),
+    [
+        ("slack", lambda far: {"webhook": f"{far.url}/services/T0/B0/x"}),
+        ("url", lambda far: {"url": f"json://127.0.0.1:{far.port}/x"}),
+    ],
+)
+def test_half_an_answer_is_none_for_other_services_either(
+    service: str, options: Callable[[HttpFarEnd], dict[str, Any]]
+) -> None:
+    with HttpFarEnd() as far:
+        far.usual = Answer(deed="drip", raw=OK + b"X: y")
+        outcome = send(gateway(service, options(far), deadline=0.4))
+        assert (outcome.kind, "in time" in outcome.detail) == ("ambiguous", True), outcome
+
+
+def test_half_an_answer_is_none_over_tls_either(authority: tuple[ssl.SSLContext, str]) -> None:
+    with HttpFarEnd(authority[0]) as far:
+        far.usual = Answer(deed="drip", raw=OK + b"X: y")
+        made = gateway("webhook", {"url": far.url}, ca_bundle=authority[1], deadline=0.4)
+        outcome = send(made)
+        assert (outcome.kind, "in time" in outcome.detail) == ("ambiguous", True), outcome
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("fault", [ValueError, Hold])
 def test_a_drip_ends_in_time_also_after_the_watchdog_has_ended_or_stands_still(
