@@ -43,6 +43,8 @@ def read_moment(text: str, now: float) -> float:
 
 def show_duration(seconds: float) -> str:
     """Write seconds for a reader: `4 ms`, `0.2 s`, `45 s`, `2 min`, `3 h 20 min`, `2 d`."""
+    if seconds > LONGEST:  # also what is no number of days at all
+        return "more than ten years"
     if 0 < seconds < 0.0995:
         return f"{max(1, round(seconds * 1000))} ms"
     if seconds < 10:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from router.message import Outcome
     from router.rules import Retry
 
+MAX_ASKED_WAIT = 86400.0
+"""Seconds that a far end which asks for more is left alone, at most."""
+
 
 class Next(msgspec.Struct, frozen=True):
     """What the delivery becomes.
@@ -33,8 +36,8 @@ def what_next(
 
     The wait doubles from `retry.first` to `retry.at_most`; `luck` (0 to 1) takes up to half of it
     away, so that many that failed together do not come back together. A far end that asks for
-    longer gets it. What would fall outside `retry.budget`, counted from the `moment` at which the
-    delivery was first due, has failed for good.
+    longer gets it, up to MAX_ASKED_WAIT. What would fall outside `retry.budget`, counted from the
+    `moment` at which the delivery was first due, has failed for good.
     """
     if outcome.kind == "delivered":
         return Next("sent")
@@ -42,13 +45,13 @@ def what_next(
         return Next("failed", outcome.detail)
     steps = min(attempt - 1, 40)
     wait = min(retry.first * 2**steps, retry.at_most) * (1 - luck / 2)
-    asked = outcome.retry_after or 0.0
+    asked = min(outcome.retry_after or 0.0, MAX_ASKED_WAIT)
     again_at = now + max(wait, asked)
     if again_at <= moment + retry.budget:
         return Next("pending", outcome.detail, again_at)
     budget = show_duration(retry.budget)
-    if now + asked > moment + retry.budget:
-        asks = show_duration(asked)
+    if now <= moment + retry.budget < now + asked:
+        asks = show_duration(outcome.retry_after or 0.0)
         told = f"it asks to wait {asks}, past the {budget} for which it is tried: {outcome.detail}"
     else:
         tries = "1 attempt" if attempt == 1 else f"{attempt} attempts"

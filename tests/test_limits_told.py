@@ -10,13 +10,14 @@ from router import (
     log_writer,
     pools,
     readiness,
+    retry,
     scheduler,
     senders,
     service,
     supervisor,
     tries,
 )
-from router.delivery import classify, gateway, wire
+from router.delivery import gateway, wire
 from router.ledger import ledger, postgres, writer
 from router.ledger import pools as databases
 from router.match import pattern
@@ -206,7 +207,11 @@ ROWS = (
     ("to connect", time(wire.CONNECT), "tried again"),
     ("a whole send, to the end of its answer", time(gateway.SEND_DEADLINE), "tried again"),
     ("an answer that is read", size(wire.ANSWER), "the rest is not read"),
-    ("how long one may ask to wait", time(classify.LONGEST_WAIT), "tried earlier"),
+    (
+        "how long one may ask to wait",
+        time(retry.MAX_ASKED_WAIT),
+        "tried after 24 h; failed at once if `retry.for` (by default 24 h) is over by then",
+    ),
     ("threads that send", str(senders.MAX_THREADS), "they serve all channels in turn"),
     ("a thread that does not come back", time(senders.STUCK), "another takes its place"),
     ("**templates, conditions, rules**", "", ""),

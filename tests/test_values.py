@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -33,7 +35,7 @@ def test_what_is_no_duration_is_refused_in_words(text: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0.004, "4 ms"), (0.2, "0.2 s"), (45, "45 s"), (600, "10 min"), (12000, "3 h 20 min"),
-     (172800, "2 d")],
+     (172800, "2 d"), (9_999_999, "115 d 17 h"), (1e300, "more than ten years")],
 )  # fmt: skip
 def test_a_duration_is_shown_for_readers(seconds: float, text: str) -> None:
     assert show_duration(seconds) == text
@@ -173,6 +175,7 @@ RETRY = Retry(budget=100, first=2, at_most=16)
         pytest.param("retry", 1, 90, "pending", 90, id="up to the end of the budget"),
         pytest.param("retry", 1, 91, "failed", 91, id="the budget counts from when it was due"),
         pytest.param("retry", 1, 500, "failed", 100, id="longer is giving up, not for others"),
+        pytest.param("retry", 1, math.inf, "failed", 100, id="however long"),
     ],
 )
 def test_what_follows_from_an_attempt(
@@ -190,6 +193,16 @@ def test_what_follows_from_an_attempt(
             500, "it asks to wait 8 min, past the 100 s for which it is tried: d", id="far"
         ),
         pytest.param(
+            9_999_999,
+            "it asks to wait 115 d 17 h, past the 100 s for which it is tried: d",
+            id="much more than a day",
+        ),
+        pytest.param(
+            math.inf,
+            "it asks to wait more than ten years, past the 100 s for which it is tried: d",
+            id="beyond all measure",
+        ),
+        pytest.param(
             100, "it asks to wait 100 s, past the 100 s for which it is tried: d", id="all"
         ),
         pytest.param(5, "gave up after 1 attempt; it is tried for 100 s: d", id="its own wait"),
@@ -200,3 +213,17 @@ def test_who_gives_up_says_whose_wait_it_was(asked: float, told: str) -> None:
     late = msgspec.structs.replace(RETRY, first=16)
     found = what_next(outcome, late, attempt=1, moment=0, now=90, luck=0)
     assert (found.state, found.reason) == ("failed", told)
+
+
+@pytest.mark.parametrize("asked", [None, 5])
+def test_who_is_tried_after_its_time_gives_up_by_itself(asked: float | None) -> None:
+    outcome = Outcome(kind="retry", detail="d", retry_after=asked)
+    found = what_next(outcome, RETRY, attempt=3, moment=0, now=101, luck=0)
+    assert found.reason == "gave up after 3 attempts; it is tried for 100 s: d"
+
+
+def test_a_far_end_is_tried_after_a_day_though_it_asks_for_more() -> None:
+    outcome = Outcome(kind="retry", detail="d", retry_after=9_999_999)
+    week = msgspec.structs.replace(RETRY, budget=7 * 86400)
+    found = what_next(outcome, week, attempt=1, moment=0, now=10, luck=0)
+    assert (found.state, found.again_at) == ("pending", 10 + 86400)

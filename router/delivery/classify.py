@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 Kind = Literal["delivered", "retry", "ambiguous", "failed"]
 
 AGAIN = frozenset({408, 425, 429})
-LONGEST_WAIT = 86400.0
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -145,7 +144,7 @@ def _unreached(error: BaseException | None, where: str, *, expired: bool) -> str
 
 
 def retry_after(text: str | None, now: float) -> float | None:
-    """The seconds that a Retry-After asks for (a number or a date), from 0 to a day."""
+    """The seconds that a Retry-After asks for (a number or a date), from 0 without end."""
     if not text:
         return None
     try:
@@ -159,7 +158,7 @@ def retry_after(text: str | None, now: float) -> float | None:
         seconds = (moment - datetime.fromtimestamp(now, UTC)).total_seconds()
     if seconds != seconds:  # not a number  # noqa: PLR0124
         return None
-    return min(max(seconds, 0.0), LONGEST_WAIT)
+    return max(seconds, 0.0)
 
 
 def _status(status: int) -> str:
