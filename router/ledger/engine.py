@@ -178,12 +178,15 @@ class Engine:
             values = f"SELECT * FROM unnest({self._arrays(table, [c.name for c in table.columns])})"
         return f"INSERT INTO {table.name} ({names}) {values} {on_conflict}"
 
-    def wait_at_most(self, connection: sa.Connection, seconds: float) -> None:
+    def wait_at_most(self, connection: sa.Connection, seconds: float, waited: float = 0.0) -> None:
         """Bound the waiting of each transaction of a connection from now on; cheap if unchanged.
 
-        On SQLite it is the wait for another process' write. On PostgreSQL it is all of the
-        transaction: every statement together, whoever is silent.
+        On SQLite it is the wait for another process' write, of which so many seconds were `waited`
+        already, in tenths. On PostgreSQL it is all of the transaction: every statement together,
+        whoever is silent.
         """
+        if self.sqlite:
+            seconds = max(seconds - int(waited * 10) / 10, min(seconds, pools.LAST_TRY))
         pools.wait_at_most(connection, seconds)
 
     def lift_limits(self, connection: sa.Connection) -> None:

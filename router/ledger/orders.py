@@ -100,14 +100,18 @@ class RecordOrder(Order):
 
 
 class CallOrder(Order):
-    """A function to run inside a transaction, and who waits for what it returns."""
+    """A function to run inside a transaction, and who waits for what it returns since `at`
+    (monotonic)."""
 
-    __slots__ = ("function", "reply")
+    __slots__ = ("at", "function", "reply")
 
-    def __init__(self, function: Callable[[sa.Connection], Any], reply: Reply[Any]) -> None:
+    def __init__(
+        self, function: Callable[[sa.Connection], Any], reply: Reply[Any], at: float
+    ) -> None:
         super().__init__()
         self.function = function
         self.reply = reply
+        self.at = at
 
     @property
     def abandoned(self) -> bool:

@@ -15,6 +15,8 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
+LAST_TRY = 0.1
+"""Seconds for which SQLite's lock is tried for by whoever has waited too long already."""
 ANSWER_MARGIN = 2.0
 """Seconds that we wait longer than the server may take: so mostly the server says why."""
 

@@ -133,7 +133,7 @@ class Writer:
 
     def call(self, function: Callable[[sa.Connection], Any], reply: Reply[Any]) -> None:
         """Queue a function that runs inside a transaction."""
-        self._queue.put(CallOrder(function, reply))
+        self._queue.put(CallOrder(function, reply, self._scheduler.monotonic()))
 
     def stop(self) -> None:
         """Have it write what is queued, then end."""
@@ -226,6 +226,10 @@ class Writer:
     def _commit_once(self, batch: Sequence[Order], beat: Beat) -> Committed:
         self._identity.require_known(begun=self._connection is not None)
         connection = self._connection or self._connect()
+        # Else each of those who came together would wait for the same lock, one after the other.
+        asked_at = batch[0].at if isinstance(batch[0], CallOrder) else self._scheduler.monotonic()
+        waited = self._scheduler.monotonic() - asked_at
+        self._engine.wait_at_most(connection, PATIENCE, waited)
         ours = Batch(batch, self._hands, self._slot, self._uid, self._now(), self._doubtful)
         committed = commit(connection, self._engine, ours)
         self._identity.require(connection, beat)

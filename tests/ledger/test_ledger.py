@@ -644,6 +644,37 @@ def test_a_database_that_is_held_is_told_soon_to_all_who_wait(
     assert [one.deliveries for one in free] == [1] * 50
 
 
+def test_calls_that_come_together_wait_for_a_held_database_together(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.ledger.writer.PATIENCE", 1.0)
+    file = tmp_path / "router.db"
+    ledger = open_ledger(Secret(f"sqlite:///{file}"), clock)
+    ledger.start(Hands())
+    refused: list[float] = []
+
+    def call() -> None:
+        began = time.monotonic()
+        with pytest.raises(LedgerUnavailable, match="database is locked"):
+            ledger.check_writable()
+        refused.append(time.monotonic() - began)
+
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+        time.sleep(0.2)
+    for caller in callers:
+        caller.join()
+    other.execute("ROLLBACK")
+    other.close()
+    ledger.check_writable()
+    ledger.close()
+    assert len(refused) == 4
+    assert max(refused) < 1.8  # one after the other it would be four
+
+
 def test_what_was_due_is_due_still_when_the_clock_is_set_back(
     ledger: Ledger, hands: Hands, clock: Clock
 ) -> None:
