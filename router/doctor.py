@@ -176,7 +176,10 @@ def of_channels(
 def of_ledger(looked: Looked, now: float) -> Iterator[Finding]:
     """Whether the database can be used, and what is left of its disk."""
     if looked.fault is not None:
-        advice = "correct ROUTER_DATABASE_URL, or the rights of the user that runs this"
+        advice = (
+            "correct ROUTER_DATABASE_URL or the rights of the user that runs this, or see what"
+            " else uses the database"
+        )
         yield Finding("database", "fault", f"{looked.place}: {looked.fault}", advice)
     elif looked.schema == "none":
         text = f"{looked.place} is not there yet; `router serve` makes it"
