@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from typing import TYPE_CHECKING, Literal
+from math import inf
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from router.delivery import ChannelError, Gateway, formats, inspect, unusable
 from router.event import OWN
 from router.ledger import LedgerUnavailable
+from router.loaded import Loaded, LoadOutcome, NoRules
 from router.log import Repeated, get_logger
 from router.problem import Position, Problem, report
 from router.render import ONCE, Occasion, Renderer
@@ -89,23 +91,6 @@ def say(
     )
 
 
-class Loaded(msgspec.Struct, frozen=True):
-    """What a load found: `problems` with the texts they point into; changed, unchanged, broken."""
-
-    outcome: Literal["changed", "unchanged", "broken"]
-    problems: tuple[Problem, ...] = ()
-    files: dict[str, str] = {}
-
-    def report(self, name: str) -> str:
-        """Say all problems, and what follows."""
-        verdict = "the rules in force stay as they were" if self.outcome == "broken" else "in force"
-        return report(self.problems, self.files, name, verdict)
-
-
-class NoRules(Exception):
-    """There are no rules to start with; the text is the report of what is wrong."""
-
-
 class Rules:
     """The rules in force, and the way to new ones. Threads may read it at any time."""
 
@@ -118,9 +103,10 @@ class Rules:
         redactor: Redactor,
         scheduler: Scheduler = THREADS,
     ) -> None:
-        """Read the rules and put them in force; raises NoRules with a report if they are broken.
+        """Read the rules and put them in force.
 
-        The secrets of every ruleset are made known to `redactor`.
+        Raises NoRules with a report if they are broken, LedgerUnavailable if they are well and
+        cannot be written down. The secrets of every ruleset are made known to `redactor`.
         """
         self._settings = settings
         self._environment = environment
@@ -131,14 +117,15 @@ class Rules:
         self._lock = threading.Lock()
         self._older_lock = threading.Lock()  # a load takes long, and senders must not wait for it
         self._seen = ""
+        self._unwritten_at = -inf  # monotonic: when the database last did not take them
         self._faults = Repeated("rules_fault")
         self._older: dict[str, Words] = {}
         self._current: InForce | None = None
-        self.last = self.load()
+        last = self.last = self.load()
+        if last.outcome == "unwritten":
+            raise LedgerUnavailable(last.fault)
         if self._current is None:
-            raise NoRules(
-                report(self.last.problems, self.last.files, settings.rules, "not started")
-            )
+            raise NoRules(report(last.problems, last.files, settings.rules, "not started"))
 
     @property
     def current(self) -> InForce:
@@ -161,14 +148,17 @@ class Rules:
     def load(self) -> Loaded:
         """Read the files; put them in force if they are sound. Keeps the ruleset in the ledger.
 
-        Never raises: whatever fails, the rules in force stay, and the problem says so.
+        Never raises: whatever fails, the rules in force stay, and what is returned says why.
         """
+        asked_at = self._scheduler.monotonic()
         with self._lock:
+            if self._unwritten_at >= asked_at:
+                return self.last  # it has waited for the database long enough, behind another load
             try:
                 self.last = self._load()
             except Exception as error:  # noqa: BLE001 - told as a problem, and in full in the log
                 self._faults.note("load", error, expected=False)
-                if isinstance(error, OSError | MemoryError | RuntimeError | LedgerUnavailable):
+                if isinstance(error, OSError | MemoryError | RuntimeError):
                     self._seen = ""  # a lack that may be over at the next look
                 kind = type(error).__name__
                 text = f"the router itself failed while reading these rules ({kind}); see its log"
@@ -197,26 +187,36 @@ class Rules:
             where = Position(self._settings.rules, 1, 1)
             problems = [Problem(where, text) for text in faults]
             return Loaded("broken", (*found.problems, *problems), found.files)
-        same = self._current is not None and self._current.ruleset.hash == found.ruleset.hash
         try:
             new = self._make(found.ruleset, _masked(files, found.ruleset), found.tests)
         except ChannelError as error:
             problem = Problem(Position(self._settings.rules, 1, 1), str(error))
             return Loaded("broken", (*found.problems, problem), found.files)
+        same = self._current is not None and self._current.ruleset.hash == new.ruleset.hash
+        # Those in force were written down when they came into force.
+        fault = None if same else self._write_down(new)
+        if fault is not None:
+            return Loaded("unwritten", tuple(found.problems), found.files, fault)
+        self._swap(new)
+        outcome: LoadOutcome = "unchanged" if same else "changed"
+        return Loaded(outcome, tuple(found.problems), found.files)
+
+    def _write_down(self, new: InForce) -> str | None:
+        """Keep a ruleset in the ledger; returns why the database does not take it, if so.
+
+        Unless it is kept, what was made of it is closed, and it is to be tried again.
+        """
         try:
-            self._ledger.keep_ruleset(found.ruleset.hash, found.ruleset.files)
+            self._ledger.keep_ruleset(new.ruleset.hash, new.ruleset.files)
         except LedgerUnavailable as error:
             new.gateway.close()
-            self._seen = ""  # to be tried again
-            text = f"these rules cannot be written down now: {error}"
-            problem = Problem(Position(self._settings.rules, 1, 1), text)
-            return Loaded("broken", (*found.problems, problem), found.files)
+            self._seen = ""
+            self._unwritten_at = self._scheduler.monotonic()
+            return str(error)
         except BaseException:
             new.gateway.close()
             raise
-        self._swap(new)
-        outcome: Literal["changed", "unchanged"] = "unchanged" if same else "changed"
-        return Loaded(outcome, tuple(found.problems), found.files)
+        return None
 
     def words(self, hash_: str) -> Words:
         """The rules and templates of a ruleset by its hash: from memory, or from the ledger.

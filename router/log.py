@@ -95,17 +95,26 @@ class Repeated:
 
     def note(self, name: str, error: BaseException, *, expected: bool) -> None:
         """Log a fault of `name`; what was not expected comes with its traceback."""
-        moment = time.monotonic()
-        logged_at, times = self._faults.get(name, (moment - self.EVERY, 0))
-        times += 1
-        if moment - logged_at >= self.EVERY:
-            logged_at = moment
+        if times := self._count(name):
             line = get_logger().bind(what=name, times=times, reason=_one_line(error))
             if expected:
                 line.error("ledger_unavailable")
             else:
                 line.error(self._event, exc_info=error)
-        self._faults[name] = (logged_at, times)
+
+    def warn(self, name: str, reason: str) -> None:
+        """Log as a warning that `name` is not as it should be, by no fault of its own."""
+        if times := self._count(name):
+            get_logger().warning(self._event, what=name, times=times, reason=reason)
+
+    def _count(self, name: str) -> int:
+        """Count one more; returns how many there were if they are to be logged now, else 0."""
+        moment = time.monotonic()
+        logged_at, times = self._faults.get(name, (moment - self.EVERY, 0))
+        times += 1
+        is_due = moment - logged_at >= self.EVERY
+        self._faults[name] = (moment if is_due else logged_at, times)
+        return times if is_due else 0
 
     def over(self, name: str) -> None:
         """It went well this time."""

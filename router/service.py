@@ -20,9 +20,10 @@ from router import __version__
 from router.accept import Receipt, accept
 from router.access import Access
 from router.identity import Identity
-from router.in_force import Loaded, Rules
+from router.in_force import Rules
 from router.ledger import LedgerUnavailable, Process, SharedClock, open_ledger
-from router.log import get_logger
+from router.loaded import Loaded
+from router.log import Repeated, get_logger
 from router.metrics import Metrics
 from router.pools import CLOSING, RELOADS, Crowded, pools_that_stand_still
 from router.readiness import Readiness, WriteCheck
@@ -74,7 +75,7 @@ class Service:
         """Open the ledger and put the rules in force.
 
         `wall` is this machine's clock. The secrets of every ruleset are made known to `redactor`.
-        Raises LedgerError or NoRules, in words for the operator.
+        Raises LedgerError, LedgerUnavailable or NoRules, in words for the operator.
         """
         self.settings = settings
         self.role = role
@@ -95,6 +96,7 @@ class Service:
         self._write_check = WriteCheck(self.ledger.check_writable)
         self.stopping = False
         self.accepting = 0  # events that are being written down just now
+        self._unwritten = Repeated("rules_unwritten")
         self._rules_watch = RulesWatch(self.rules, self._reload, scheduler)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: Server | None = None
@@ -283,10 +285,14 @@ class Service:
             self.audit(router, "database noticed", opening.kind, opening.text)
 
     def _tell(self, loaded: Loaded) -> None:
-        sound = loaded.outcome != "broken"
-        self.metrics.reload_successful.set(1 if sound else 0)
+        self.metrics.reload_successful.set(1 if loaded.is_in_force else 0)
         current = self.rules.current.ruleset
-        if sound:
+        if loaded.outcome == "unwritten":
+            reason = f"the database does not take them: {loaded.fault}"
+            self._unwritten.warn("the rules on disk", reason)
+            return
+        self._unwritten.over("the rules on disk")
+        if loaded.is_in_force:
             self.metrics.reload_at.set(self.now())
             _log.info("rules_in_force", ruleset=current.hash, outcome=loaded.outcome)
         else:

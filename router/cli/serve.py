@@ -61,8 +61,8 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
 
     import uvloop  # noqa: PLC0415 - not for `--help`
 
-    from router.in_force import NoRules  # noqa: PLC0415
     from router.ledger import LedgerError, LedgerUnavailable  # noqa: PLC0415
+    from router.loaded import NoRules  # noqa: PLC0415
     from router.log import get_logger, set_up_logs  # noqa: PLC0415
     from router.log_writer import LogWriter  # noqa: PLC0415
     from router.scheduler import NoThread  # noqa: PLC0415
@@ -85,6 +85,9 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     except (NoRules, LedgerError) as error:
         log.flush()
         fail(redactor.scrub(str(error)))
+    except LedgerUnavailable as error:
+        log.flush()
+        fail(redactor.scrub(_unusable(error)))
     log.on_drop = service.metrics.log_lines_dropped.inc
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
     app = create_app(service)
@@ -94,9 +97,12 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     gc.freeze()
     try:
         status = runner.run(service.serve(app, sockets))
-    except (LedgerError, LedgerUnavailable) as error:
+    except LedgerError as error:
         log.flush()
         fail(redactor.scrub(f"the database cannot be used: {error}"))
+    except LedgerUnavailable as error:
+        log.flush()
+        fail(redactor.scrub(_unusable(error)))
     except NoThread as error:
         log.flush()
         fail(f"it cannot start: {error}")
@@ -106,6 +112,14 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     log.flush()
     # A thread that never comes back (a name server, a plugin) must not keep the process.
     os._exit(status)
+
+
+def _unusable(error: Exception) -> str:
+    """Why there is no start, to whoever looks after the database."""
+    return (
+        f"the database cannot be used: {error}; see what else uses it and what room its disk has"
+        " (`router doctor` helps), then start again"
+    )
 
 
 def _end_by_signals() -> None:

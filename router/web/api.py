@@ -11,6 +11,7 @@ from litestar import Request, Response, get, post
 from router.delivery import Gateway
 from router.event import Event, Undecodable, decode
 from router.holds import with_reasons
+from router.ledger import LedgerUnavailable
 from router.pools import PAGES
 from router.preview import preview
 from router.view import (
@@ -149,12 +150,18 @@ async def cancel(request: Request[Any, Any, Any]) -> Json:
 
 @post("/api/reload", status_code=200)
 async def reload(request: Request[Any, Any, Any]) -> Json:
-    """Read the rules again: 200 if they are in force, 422 with every problem if they are broken."""
+    """Read the rules again: 200 if they are in force, 422 with every problem if they are broken,
+    503 if they are well and the database does not take them now: then they are tried again."""
     service = service_of(request)
     loaded = await service.reload()
+    if loaded.outcome == "unwritten":
+        raise LedgerUnavailable(
+            f"the rules on disk are well, but cannot be written down now: {loaded.fault};"
+            " they are tried again"
+        )
     hash_ = service.rules.current.ruleset.hash
     await audit(request, "reload", f"ruleset {hash_}", loaded.outcome)
-    if loaded.outcome != "broken":
+    if loaded.is_in_force:
         return Response({"outcome": loaded.outcome, "ruleset": hash_})
     problems = [
         {

@@ -93,6 +93,7 @@ _ALONE = {
     "may_act": False,
     "capture": False,
     "broken": "",
+    "unwritten": "",
     "ruleset": None,
     "notices": (),
 }
@@ -110,6 +111,7 @@ def page(name: str, service: Service, **given: Any) -> str:
         "may_act": who is not None and who.may_act,
         "capture": service.settings.outbound == "capture",
         "broken": rules.last.report(service.settings.rules) if broken else "",
+        "unwritten": rules.last.fault,
         "ruleset": ruleset.hash,
         "notices": (),
     }

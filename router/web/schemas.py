@@ -217,7 +217,7 @@ SCHEMAS: dict[str, Schema] = {
         reasons=said(many(TEXT), "why it is not ready"),
         oldest_due_seconds=said(NUMBER, "seconds for which the oldest message might have gone"),
         ruleset=TEXT,
-        rules_on_disk=one_of("changed", "unchanged", "broken"),
+        rules_on_disk=one_of("changed", "unchanged", "broken", "unwritten"),
         database=shape("where it all stands", engine=TEXT, size=maybe(WHOLE), revision=TEXT),
         processes=many(
             shape(

@@ -52,7 +52,7 @@ async def status(request: Asked) -> Html:
             role=service.role,
             backlog=service.ledger.backlog,
             mine=service.ledger.slot,
-            problems=service.rules.last.outcome == "broken",
+            rules_on_disk=service.rules.last.outcome,
         )
 
     return Response(await PAGES.run(draw), media_type="text/html")

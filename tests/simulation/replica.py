@@ -6,8 +6,8 @@ import asyncio
 import sqlite3
 from typing import TYPE_CHECKING, cast
 
-from router.in_force import NoRules
 from router.ledger import LedgerError, LedgerUnavailable
+from router.loaded import NoRules
 from router.secret import Redactor
 from router.service import LOOP_SILENCE, Service
 from simulation.loop import SimulatedLoop
