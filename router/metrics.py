@@ -114,7 +114,7 @@ class Metrics:
         )
         self.log_lines_dropped = Counter(
             "router_log_lines_dropped_total",
-            "Lines of the log that nobody read in time",
+            "Lines of the log that nobody read in time, or that could not be written",
             registry=registry,
         )
         self.reload_successful = Gauge(

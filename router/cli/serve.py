@@ -88,7 +88,7 @@ def run(settings: Settings, role: Role, sockets: Sequence[socket.socket] | None 
     except LedgerUnavailable as error:
         log.flush()
         fail(redactor.scrub(_unusable(error)))
-    log.on_drop = service.metrics.log_lines_dropped.inc
+    log.count_drops(service.metrics.log_lines_dropped.inc)
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
     app = create_app(service)
     # What is there now stays: looked through for garbage again and again, it stops all threads for
