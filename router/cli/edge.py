@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import http.client
 import json
@@ -27,8 +28,14 @@ if TYPE_CHECKING:
 
 def fail(text: str, code: int = 1) -> NoReturn:
     """Say what is wrong on stderr and end."""
-    click.echo(text, err=True)
+    write_error(text)
     sys.exit(code)
+
+
+def write_error(text: str) -> None:
+    """Write a line to stderr; where it cannot be written, go on all the same."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def who_asks() -> str:

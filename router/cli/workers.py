@@ -10,9 +10,7 @@ import traceback
 from functools import partial
 from typing import TYPE_CHECKING
 
-import click
-
-from router.cli.edge import listen
+from router.cli.edge import listen, write_error
 from router.scheduler import THREADS, NoThread
 
 if TYPE_CHECKING:
@@ -84,7 +82,7 @@ class _Workers:
 
     def _start_another(self, child: int, code: int) -> None:
         pause = PAUSES[min(self._young, len(PAUSES)) - 1] if self._young else PAUSES[0]
-        click.echo(f"process {child} ended ({code}); starting another in {pause:g} s", err=True)
+        write_error(f"process {child} ended ({code}); starting another in {pause:g} s")
         end = time.monotonic() + pause
         while not self._stopping and time.monotonic() < end:
             time.sleep(0.05)
@@ -130,7 +128,7 @@ def _fork(
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else CANNOT_START
     except NoThread as error:
-        click.echo(f"it cannot start: {error}", err=True)
+        write_error(f"it cannot start: {error}")
         code = CANNOT_START
     except BaseException:  # noqa: BLE001 - this process has nobody else to say it
         traceback.print_exc()

@@ -196,6 +196,24 @@ def test_a_process_that_is_stopped_while_it_starts_is_no_failure() -> None:
             process.kill()
 
 
+def test_another_process_is_started_though_nobody_reads_any_more_that_one_ended() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKERS], stdout=subprocess.PIPE, stderr=writing
+    ) as process:
+        os.close(writing)
+        try:
+            assert process.stdout is not None
+            pids = [int(process.stdout.readline()) for _ in range(2)]
+            os.kill(pids[0], signal.SIGKILL)
+            assert int(process.stdout.readline()) not in pids
+            process.terminate()
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
 def test_processes_whose_first_one_was_killed_stop_as_well() -> None:
     """With nobody to start another, and the port in use, the next start would fail."""
     pids: list[int] = []
