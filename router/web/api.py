@@ -160,8 +160,8 @@ async def reload(request: Request[Any, Any, Any]) -> Json:
             " they are tried again"
         )
     hash_ = service.rules.current.ruleset.hash
-    await audit(request, "reload", f"ruleset {hash_}", loaded.outcome)
     if loaded.is_in_force:
+        await audit(request, "reload", f"ruleset {hash_}", loaded.outcome)
         return Response({"outcome": loaded.outcome, "ruleset": hash_})
     problems = [
         {

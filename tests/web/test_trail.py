@@ -61,6 +61,17 @@ def test_what_is_done_is_told_newest_first(running: Running) -> None:
     assert (cancelled["state"], cancelled["reason"]) == ("cancelled", "cancelled by API token")
 
 
+def test_a_reload_that_was_refused_is_not_told_as_done(running: Running) -> None:
+    before = deeds(running)
+    sound = running.rules.read_text()
+    running.rules.write_text(sound.replace("notify: sink", "notify: sinc"))
+    assert running.request("POST", "/api/reload", b"", MINE)[0] == 422
+    running.rules.write_text(sound)
+    assert deeds(running) == before
+    assert running.request("POST", "/api/reload", b"", MINE)[0] == 200
+    assert len(deeds(running)) == len(before) + 1
+
+
 def test_commands_are_told_as_well(running: Running) -> None:
     made = running.command("token", "new", "backup", "--role", "viewer", "--for", "90d")
     assert made.returncode == 0
