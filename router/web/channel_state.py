@@ -32,7 +32,8 @@ class Hour(msgspec.Struct, frozen=True):
 class ChannelState(msgspec.Struct, frozen=True, kw_only=True):
     """One channel: a word, the reason for it in a sentence, and what it did and has to do.
 
-    `place` is its place in the rules.
+    `why` is a whole sentence without moments: its page and the API tell those beside it, each in
+    its own form. `place` is its place in the rules.
     """
 
     channel: Channel
@@ -167,7 +168,7 @@ def _word(
         return "paused", f"{lane.pause.author} paused it: {lane.pause.reason}"
     if lane is not None and lane.failing_since is not None:
         tries = "1 attempt" if lane.failures == 1 else f"{lane.failures:,} attempts in a row"
-        return ("rests" if lane.rests_until > now else "fails"), f"{tries} failed, the first one"
+        return ("rests" if lane.rests_until > now else "fails"), f"{tries} failed"
     if mute is not None:
         return "muted", f"{mute.author} muted it: {mute.reason}"
     if lane is not None and lane.last_error_at is not None:

@@ -35,6 +35,7 @@ def state(channel: Channel | None = None, **known: Any) -> Any:
 
 
 FAILS = lane(failures=4, failing_since=NOW - 60, error="503", last_error="503", last_error_at=NOW)
+ONCE = lane(failures=1, failing_since=NOW - 60, error="503")
 RESTS = lane(failures=4, failing_since=NOW - 60, rests_until=NOW + 30, error="503")
 PAUSED = lane(pause=Pause(NOW - 5, "ann", "they move"), failing_since=NOW, failures=3)
 REFUSED = lane(last_error="404", last_error_at=NOW - 10)
@@ -50,13 +51,13 @@ SENT = {"c": [Tally("c", NOW - 60, 3, NOW - 5)]}
         pytest.param(
             {"lanes": {"c": FAILS}},
             "fails",
-            "4 attempts in a row failed, the first one",
+            "4 attempts in a row failed",
             id="fails",
         ),
         pytest.param(
             {"lanes": {"c": RESTS}},
             "rests",
-            "4 attempts in a row failed, the first one",
+            "4 attempts in a row failed",
             id="rests",
         ),
         pytest.param(
@@ -69,6 +70,7 @@ SENT = {"c": [Tally("c", NOW - 60, 3, NOW - 5)]}
             "ann paused it: they move",
             id="a pause is told before all else",
         ),
+        pytest.param({"lanes": {"c": ONCE}}, "fails", "1 attempt failed", id="fails once"),
         pytest.param({"mutes": (MUTE,)}, "muted", "ann muted it: noise", id="muted"),
     ],
 )
