@@ -9,7 +9,13 @@ import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from http.client import IncompleteRead
+from http.client import (
+    BadStatusLine,
+    IncompleteRead,
+    LineTooLong,
+    RemoteDisconnected,
+    UnknownProtocol,
+)
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -115,7 +121,16 @@ def _broken(exchange: Exchange, *, expired: bool) -> Judged:
     if exchange.kind == "http" and (exchange.status or _caused_by(error, IncompleteRead)):
         lost = f"the answer of {where} could not be read to its end"
         return Judged("ambiguous", f"{lost}; it may have arrived")
+    if _is_no_http(error):
+        said = f"{where} answered with something that is not HTTP"
+        return Judged("ambiguous", f"{said}; it may have arrived")
     return Judged("ambiguous", f"{where} closed the connection unanswered; it may have arrived")
+
+
+def _is_no_http(error: BaseException | None) -> bool:
+    # http.client takes the end of a connection for an empty line of status.
+    silent = _caused_by(error, RemoteDisconnected)
+    return not silent and _caused_by(error, (BadStatusLine, LineTooLong, UnknownProtocol))
 
 
 def _refused_mail(error: smtplib.SMTPResponseException, exchange: Exchange) -> Judged:
@@ -127,7 +142,7 @@ def _refused_mail(error: smtplib.SMTPResponseException, exchange: Exchange) -> J
         return Judged("retry", said, code)
     if code < 0:
         kind: Kind = "ambiguous" if exchange.sent else "retry"
-        return Judged(kind, "the mail server closed the connection")
+        return Judged(kind, "the mail server answered with something that is not SMTP")
     return Judged("failed", said, code)
 
 

@@ -90,8 +90,15 @@ def send(made: Gateway, message: Message = MESSAGE, **more: Any) -> Any:
         pytest.param(Answer(500, b"<h1>oh</h1>"), "retry", "500 Internal", id="500"),
         pytest.param(Answer(503), "retry", "503 Service Unavailable", id="503"),
         pytest.param(Answer(deed="reset"), "ambiguous", "may have arrived", id="a reset"),
-        pytest.param(Answer(deed="close"), "ambiguous", "may have arrived", id="a close"),
-        pytest.param(Answer(deed="garbage"), "ambiguous", "may have arrived", id="garbage"),
+        pytest.param(
+            Answer(deed="close"), "ambiguous", "closed the connection unanswered", id="a close"
+        ),
+        pytest.param(
+            Answer(deed="garbage"),
+            "ambiguous",
+            "answered with something that is not HTTP; it may have arrived",
+            id="garbage",
+        ),
         pytest.param(Answer(deed="hang"), "ambiguous", "did not answer in time", id="a hang"),
         pytest.param(Answer(deed="drip"), "ambiguous", "did not answer in time", id="a drip"),
     ],
@@ -439,6 +446,17 @@ def test_every_answer_of_a_mail_server_has_its_outcome(
         (far.rcpt_answers if where == "rcpt" else far.data_answers).append(answer)
         outcome = send(gateway("email", _mail(far.port)), MAIL)
         assert (outcome.kind, outcome.status) == (kind, status), outcome
+
+
+@pytest.mark.parametrize(("where", "kind"), [("rcpt", "retry"), ("data", "ambiguous")])
+def test_a_mail_server_that_answers_garbage_is_not_said_to_have_closed_the_connection(
+    where: str, kind: str
+) -> None:
+    with SmtpFarEnd() as far:
+        (far.rcpt_answers if where == "rcpt" else far.data_answers).append("\x00 garbage")
+        outcome = send(gateway("email", _mail(far.port)), MAIL)
+        assert (outcome.kind, outcome.status) == (kind, None), outcome
+        assert outcome.detail == "the mail server answered with something that is not SMTP"
 
 
 def test_a_copy_that_is_refused_does_not_keep_the_mail_from_its_recipient() -> None:
