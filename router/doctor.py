@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from router.delivery import Probe
-    from router.ledger import Looked
+    from router.ledger import Cause, Looked
     from router.problem import Problem
     from router.rules import Ruleset
     from router.secret import Secret
@@ -35,6 +35,13 @@ FULL = 64 << 20
 """Bytes left on the disk of the database: too few to go on for long, too few to go on at all."""
 BORN = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 """No clock of a machine that runs this can be before."""
+_DATABASE_ADVICE: dict[Cause, str] = {
+    "locked": "wait, or end the process that holds it",
+    "full": "make room on its disk",
+    "newer": "start that version",
+    "silent": "see that it runs and can be reached, and what holds it up",
+    "other": "correct ROUTER_DATABASE_URL, or the rights of the user that runs this",
+}
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -176,11 +183,8 @@ def of_channels(
 def of_ledger(looked: Looked, now: float) -> Iterator[Finding]:
     """Whether the database can be used, and what is left of its disk."""
     if looked.fault is not None:
-        advice = (
-            "correct ROUTER_DATABASE_URL or the rights of the user that runs this, or see what"
-            " else uses the database"
-        )
-        yield Finding("database", "fault", f"{looked.place}: {looked.fault}", advice)
+        text = f"{looked.place}: {looked.fault}"
+        yield Finding("database", "fault", text, _DATABASE_ADVICE[looked.cause])
     elif looked.schema == "none":
         text = f"{looked.place} is not there yet; `router serve` makes it"
         yield Finding("database", "ok", text)

@@ -77,7 +77,8 @@ def _examine(*, network: bool) -> list[Finding]:
     readable = not any(f.about == "TLS" and f.state == "fault" for f in findings)
     connect = network and readable and ruleset is not None
     answers = _ask(settings, ruleset if connect else None, now)
-    hung = Looked(place="the database", fault=f"it did not answer within {PATIENCE:.0f} s")
+    fault = f"it did not answer within {PATIENCE:.0f} s"
+    hung = Looked(place="the database", fault=fault, cause="silent")
     looked = answers.get("database", hung)
     findings += of_ledger(looked, now)
     findings.append(_of_service(settings, answers.get("service")))

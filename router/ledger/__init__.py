@@ -1,6 +1,7 @@
 """The ledger: events, rulesets, deliveries, attempts. The only SQL."""
 
 from router.ledger.backtests import Run
+from router.ledger.diagnosis import Cause
 from router.ledger.due import Due
 from router.ledger.engine import LedgerError, begun
 from router.ledger.facts import Database, Process
@@ -48,6 +49,7 @@ __all__ = [
     "AuditFilters",
     "AuditRow",
     "Cancelled",
+    "Cause",
     "Claim",
     "Database",
     "DeliveryRow",

@@ -11,6 +11,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 Kind = Literal["unavailable", "conflict", "fault"]
 
+Cause = Literal["locked", "full", "newer", "silent", "other"]
+"""Why a database cannot be used, where that says what to do: another process holds it, its disk is
+full, a newer version wrote it, it does not answer; or its address, or a right to it, is wrong."""
+
 MAX_TEXT = 300
 """Characters of a database's own words that are shown."""
 
@@ -50,6 +54,15 @@ def diagnose(error: BaseException) -> Diagnosis:
     if is_of_database(cause):
         return Diagnosis(_of_postgres(cause), first_line(cause))
     return Diagnosis("fault", f"{type(cause).__name__}: {first_line(cause)}"[:MAX_TEXT])
+
+
+def cause_of(error: BaseException) -> Cause:
+    """Why an exception that is `unavailable` came."""
+    origin = getattr(error, "orig", None) or error
+    if isinstance(origin, sqlite3.Error):
+        # The low byte is the error, the rest says more of it.
+        return _SQLITE_CAUSES.get(getattr(origin, "sqlite_errorcode", 0) & 0xFF, "other")
+    return _POSTGRES_CAUSES.get(getattr(origin, "sqlstate", None) or "", "other")
 
 
 def is_of_database(error: BaseException) -> bool:
@@ -99,6 +112,12 @@ _SQLITE_FAULTS = frozenset(
         sqlite3.SQLITE_TOOBIG,
     }
 )
+_SQLITE_CAUSES: dict[int, Cause] = {
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_FULL: "full",
+}
+_POSTGRES_CAUSES: dict[str, Cause] = {"55P03": "locked", "55006": "locked", "53100": "full"}
 _CONFLICTS = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
 _CLASSES = frozenset(
     {

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from router.ledger.accept import note_checked
+from router.ledger.diagnosis import Cause, cause_of
 from router.ledger.engine import Engine, LedgerError, first_line, open_engine
 from router.ledger.generation import find_saved
 from router.ledger.lanes import list_lanes
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found: `fault` says why the database cannot be used, in words.
+    """What was found: `fault` says why the database cannot be used, in words, `cause` which kind
+    of reason that is.
 
     `newest` is when the last event came, `clock` the database's own time (both epoch seconds;
     None: there is none). `free` is the space left for it in bytes, where it is a file.
@@ -33,6 +35,7 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     place: str
     schema: Literal["none", "older", "current"] = "none"
     fault: str | None = None
+    cause: Cause = "other"
     newest: float | None = None
     clock: float | None = None
     pending: int = 0
@@ -60,7 +63,7 @@ def look(url: Secret, now: float) -> Looked:
                 return Looked(place=place, free=free)
         return _ask(engine, place, free, now)
     except (SQLAlchemyError, OSError) as error:
-        return Looked(place=place, fault=first_line(error), free=free)
+        return Looked(place=place, fault=first_line(error), cause=cause_of(error), free=free)
     finally:
         engine.close()
 
@@ -70,8 +73,8 @@ def _ask(engine: Engine, place: str, free: int | None, now: float) -> Looked:
     if found is None:
         return Looked(place=place, free=free)
     if found > HEAD:
-        fault = "it was written by a newer version of the router: start that version"
-        return Looked(place=place, fault=fault, free=free)
+        fault = "it was written by a newer version of the router"
+        return Looked(place=place, fault=fault, cause="newer", free=free)
     if found < HEAD:
         return Looked(place=place, schema="older", free=free)
     with engine.writing.begin() as connection:

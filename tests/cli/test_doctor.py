@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from far_end import Answer, HttpFarEnd, wait_until
@@ -15,7 +18,7 @@ from router.settings import Settings
 from typed import run, run_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from running import Running
@@ -136,6 +139,29 @@ def test_the_database_its_disk_and_the_clock_are_judged(
     assert states(of_ledger(looked, 1.0))["clock"] == "fault"
 
 
+def test_a_database_that_another_process_holds_needs_no_other_address(database_url: str) -> None:
+    open_ledger(Secret(database_url), lambda: NOW).close()
+    with _held(database_url):
+        locked = look(Secret(database_url), NOW)
+    assert locked.cause == "locked"
+    (fault,) = (one for one in of_ledger(locked, NOW) if one.about == "database")
+    assert fault.advice == "wait, or end the process that holds it"
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("full", "make room"),
+        ("newer", "start that version"),
+        ("silent", "see that it runs"),
+        ("other", "correct ROUTER_DATABASE_URL"),
+    ],
+)
+def test_what_is_to_do_follows_from_what_is_the_matter(cause: Any, words: str) -> None:
+    found = {one.about: one for one in of_ledger(Looked(place="x", fault="no", cause=cause), NOW)}
+    assert words in (found["database"].advice or "")
+
+
 def test_a_look_changes_no_schema(database_url: str, tmp_path: Path) -> None:
     first = look(Secret(database_url), NOW)
     assert (first.schema, first.fault) == ("none", None)
@@ -147,3 +173,18 @@ def test_a_look_changes_no_schema(database_url: str, tmp_path: Path) -> None:
     gone = look(Secret("postgresql://u:a-password@127.0.0.1:9/x"), NOW)
     assert gone.fault is not None
     assert "a-password" not in gone.fault + gone.place
+
+
+@contextlib.contextmanager
+def _held(database_url: str) -> Iterator[None]:
+    """Another process holds what the doctor would write."""
+    if database_url.startswith("sqlite"):
+        file = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
+        file.execute("BEGIN IMMEDIATE")
+        yield
+        file.close()
+    else:
+        with psycopg.connect(database_url) as server:
+            server.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
+            yield
+            server.rollback()
