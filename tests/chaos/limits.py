@@ -136,10 +136,10 @@ def _small_disk(stage: Stage) -> None:
 def disk_full(stage: Stage) -> None:
     filler = stage.folder / "disk" / "filler"
     with stage.fault("disk full", *stage.names):
-        with filler.open("wb") as file:
+        with filler.open("wb", buffering=0) as file:  # else closing it would fail as well
             try:
                 while file.write(b"x" * 65536):
-                    file.flush()
+                    pass
             except OSError:
                 stage.wait()  # there is no room left
         filler.unlink()
