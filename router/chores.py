@@ -102,12 +102,16 @@ class Chores:
     def step(self) -> None:
         """Do what it is time for."""
         if self._scheduler.monotonic() - self._ticked >= CLOCK:
-            self._do("clock", self._see_clock, 0.0)
+            self.see_clock()
         now = self._now()
         for chore in self._chores:
             if chore.is_due(now):
                 chore.done_at = now
                 self._do(chore.name, chore.do, now)
+
+    def see_clock(self) -> None:
+        """See whether the clock was set since the last time, and take that on."""
+        self._do("clock", self._see_clock, 0.0)
 
     def _see_clock(self, _: float) -> None:
         """See whether the clock was set since the last time; nothing is written by it before the

@@ -89,6 +89,9 @@ class Clock:
         """Come round until the worker stops."""
         while not self._stopping.is_set():
             beat()
+            if self._fire_at <= self._now():
+                # Another process may have moved the timers already, because the clock was set.
+                self._chores.see_clock()
             self._do("timers", self._fire)
             if self._asked or self._scheduler.monotonic() >= self._look_at:
                 self._asked = False

@@ -39,15 +39,25 @@ def set_back(
     What was due is due still. `newest` is the highest delivery id that was known by then: what is
     younger, and not from the future, was written by the clock as it is now. Each process does it,
     since each may have written by the old clock longest; what may be done only once, the first.
+    Of what was due, the others do what can only be their own: it is due by the old clock, and since
+    the first had taken the new one on.
     """
     back = was - now
     free = (PENDING, deliveries.c.owner.is_(None))
     ahead, tried = deliveries.c.created_at > now, deliveries.c.attempt > 0
-    if not _is_done(connection, engine, -back, now):
+    first = _taken_on_at(connection, engine, -back, now)
+    if first is None:
         written = sa.or_(tried, sa.and_(~ahead, deliveries.c.id <= newest))
         due = (*free, written, deliveries.c.due_at > now, deliveries.c.due_at <= was)
         connection.execute(deliveries.update().where(*due).values(due_at=now))
         _move(connection, lanes, (lanes.c.next_at > now,), -back, "next_at")
+    else:
+        written = sa.or_(tried, sa.and_(~ahead, QUEUED))
+        own = (*free, written, deliveries.c.due_at.between(first + back - NOISE, was))
+        moment = deliveries.c.moment
+        fired_early = sa.case((sa.and_(~tried, moment > now), now), else_=moment)
+        own_due = deliveries.update().where(*own, deliveries.c.due_at > now)
+        connection.execute(own_due.values(due_at=now, moment=fired_early))
     # What closed hours gave back until they open was asked by the clock of before: ask again.
     given_back = (*free, QUEUED, ~ahead, ~tried, deliveries.c.moment > now)
     late = deliveries.update().where(*given_back, deliveries.c.due_at > deliveries.c.moment)
@@ -73,7 +83,7 @@ def set_forward(connection: sa.Connection, engine: Engine, seconds: float, now: 
     What lies in between is due. But nothing was tried meanwhile, nobody rested or was silent, and
     what is in hand is so still: that time is not counted.
     """
-    if _is_done(connection, engine, seconds, now):
+    if _taken_on_at(connection, engine, seconds, now) is not None:
         return
     failing = sa.select(lanes.c.channel).where(lanes.c.failures > 0)
     waits = sa.or_(deliveries.c.attempt > 0, deliveries.c.channel.in_(failing))
@@ -134,17 +144,18 @@ def _planned_in_time(planned: Planned, ahead: float) -> Planned:
     return msgspec.structs.replace(planned, moment=moment, terms=terms)
 
 
-def _is_done(connection: sa.Connection, engine: Engine, by: float, now: float) -> bool:
-    """Whether another process has done this already; if not, that this one does is written down."""
+def _taken_on_at(connection: sa.Connection, engine: Engine, by: float, now: float) -> float | None:
+    """When another process took this on, by the new clock; None if this one is the first: then
+    that is written down."""
     mutex = sa.select(meta.c.key).where(meta.c.key == "checked_at")
     connection.execute(mutex if engine.sqlite else mutex.with_for_update())
     query = sa.select(meta.c.value).where(meta.c.key == _KEY)
     last_by, last_now = map(float, str(connection.execute(query).scalar() or "0 0").split())
     if abs(last_by - by) <= SAME and -NOISE <= now - last_now <= SEEN:
-        return True
+        return last_now
     kept = "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
     engine.insert(connection, meta, [(_KEY, f"{by} {now}")], kept)
-    return False
+    return None
 
 
 def _release_lapsed(connection: sa.Connection, was: float, now: float) -> None:

@@ -319,6 +319,31 @@ def test_a_process_that_sees_it_last_takes_its_own_along(
     assert ledger.lanes()["c"].failing_since == NOW
 
 
+@pytest.mark.parametrize("own", ["fired", "given back", "failed"])
+@pytest.mark.parametrize("seconds", [30.0, 200.0, DAY])
+def test_what_a_process_that_sees_it_last_had_due_by_the_old_clock_is_due(
+    ledger: Ledger, hands: Hands, clock: Clock, own: str, seconds: float
+) -> None:
+    clock.now += seconds
+    moment = clock.now + 3.0 if own == "fired" else None
+    accept(ledger, clock, Planned("r", "c", moment=moment))
+    if own == "failed":
+        fail(ledger, clock, claim(ledger, hands)[0], 1.0)
+        clock.now += 1.0
+    set_back(ledger, clock, seconds)  # the first process
+    clock.now += seconds + 0.5  # another one goes by the old clock still
+    if own == "fired":
+        clock.now += 3.0
+        assert ledger.upkeep.fire(lambda _event, _planned: Terms()).number == 1
+    elif own == "given back":
+        ledger.give_back(claim(ledger, hands))
+    else:
+        fail(ledger, clock, claim(ledger, hands)[0], 1.0)
+    clock.now += 1.2
+    set_back(ledger, clock, seconds)
+    assert len(claim(ledger, hands)) == 1
+
+
 def test_a_mute_of_a_wrong_clock_ends_after_its_time(ledger: Ledger, clock: Clock) -> None:
     clock.now += DAY
     ledger.desk.mute("rule", "r", until=clock.now + 60.0, reason="x", author="a")
