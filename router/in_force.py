@@ -1,7 +1,6 @@
 """What is in force: one ruleset, compiled, with its templates and channels ready.
 
-A change is read and checked aside, then swapped in at once; on failure the old one stays. What is
-under way keeps the rules of its event.
+A change is checked aside, then swapped in at once. What is under way keeps its event's rules.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from router.delivery import ChannelError, Gateway, formats, inspect, unusable
+from router.delivery import ChannelError, Gateway, Watchdog, formats, inspect, unusable
 from router.event import OWN
 from router.ledger import LedgerUnavailable
 from router.loaded import Loaded, LoadOutcome, NoRules
@@ -114,6 +113,7 @@ class Rules:
         self._ledger = ledger
         self._redactor = redactor
         self._scheduler = scheduler
+        self.watchdog = Watchdog(scheduler)  # one, since what is under way outlives its ruleset
         self._lock = threading.Lock()
         self._older_lock = threading.Lock()  # a load takes long, and senders must not wait for it
         self._seen = ""
@@ -253,7 +253,7 @@ class Rules:
             outbound=self._settings.outbound,
             ca_bundle=self._settings.ca_bundle,
             redactor=self._redactor,
-            scheduler=self._scheduler,
+            watchdog=self.watchdog,
         )
         try:
             renderer = Renderer(ruleset.templates, base_url=self._settings.base_url)

@@ -124,7 +124,9 @@ class Worker:
             lane.more = True  # to be claimed when there is room
 
     def step(self) -> None:
-        """Look after the threads that send, and what could not be given back."""
+        """Look after the threads that send, who cuts them off, and what could not be given
+        back."""
+        self._rules.watchdog.ensure()
         self._senders.step(self.lanes)
         self._sending.return_again()
 

@@ -3,6 +3,7 @@
 from router.delivery.gateway import SEND_DEADLINE, Gateway, formats, inspect, probe, unusable
 from router.delivery.probe import PROBE, Probe
 from router.delivery.senders import ChannelError
+from router.delivery.watchdog import Watchdog
 
 __all__ = [
     "PROBE",
@@ -10,6 +11,7 @@ __all__ = [
     "ChannelError",
     "Gateway",
     "Probe",
+    "Watchdog",
     "formats",
     "inspect",
     "probe",

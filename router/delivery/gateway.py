@@ -16,13 +16,12 @@ from router.delivery.webhook import TeamsSender, WebhookSender
 from router.delivery.wire import Exchange, Wire
 from router.message import Format, Outcome
 from router.rules import Channel
-from router.scheduler import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from router.delivery.watchdog import Watchdog
     from router.message import Delivery, Message
-    from router.scheduler import Scheduler
     from router.secret import Redactor
 
 SEND_DEADLINE = 30.0
@@ -51,14 +50,14 @@ class Gateway:
         ca_bundle: str | None,
         redactor: Redactor,
         deadline: float = SEND_DEADLINE,
-        scheduler: Scheduler = THREADS,
+        watchdog: Watchdog | None = None,
     ) -> None:
         """Make every channel ready; raises ChannelError for the first that cannot be used."""
         self._capture = outbound == "capture"
         self._redactor = redactor
         self._deadline = deadline
         try:
-            self._wire = Wire(capture=self._capture, ca_bundle=ca_bundle, scheduler=scheduler)
+            self._wire = Wire(capture=self._capture, ca_bundle=ca_bundle, watchdog=watchdog)
         except OSError as error:
             raise ChannelError(f"ROUTER_CA_BUNDLE cannot be read: {error.strerror}") from None
         try:

@@ -34,7 +34,8 @@ class Watched(Protocol):
 
 
 class Watchdog:
-    """Watches what it is given. Its thread begins with the first, and again should it end.
+    """Watches what it is given. Its thread begins with the first, and again should it end: at the
+    next send, or when `ensure` is called.
 
     There is no lock: a thread that stood still with it would hold up every send. What is watched
     changes by single steps of a dict. Of threads that senders start at once, or of which one stood
@@ -42,6 +43,7 @@ class Watchdog:
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
+        self.monotonic = scheduler.monotonic
         self._scheduler = scheduler
         self._watched: dict[Watched, None] = {}
         self._numbers = itertools.count(1)
@@ -53,6 +55,12 @@ class Watchdog:
         """Watch it until `leave`. Never raises: without a thread to be had, what is sent has the
         timeouts of its socket, and the next send asks for one again."""
         self._watched[exchange] = None
+        self.ensure()
+
+    def ensure(self) -> None:
+        """See to it that what is watched has a thread that moves. Never raises."""
+        if not self._watched:
+            return
         moves = self._scheduler.monotonic() - self.looked_at < STANDS
         thread = self._thread
         if thread is not None and thread.is_alive() and moves:

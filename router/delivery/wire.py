@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
-    from router.scheduler import Scheduler
 
 CONNECT = 10.0
 ANSWER = 64 * 1024
@@ -87,11 +86,11 @@ class Wire:
     """Pooled connections, one TLS context, and whether anything is really sent."""
 
     def __init__(
-        self, *, capture: bool, ca_bundle: str | None, scheduler: Scheduler = THREADS
+        self, *, capture: bool, ca_bundle: str | None, watchdog: Watchdog | None = None
     ) -> None:
         self.capture = capture
-        self.monotonic = scheduler.monotonic
-        self.watchdog = Watchdog(scheduler)
+        self.watchdog = watchdog or Watchdog(THREADS)
+        self.monotonic = self.watchdog.monotonic
         self.tls = ssl.create_default_context(cafile=ca_bundle)
         self.unverified = ssl.create_default_context()
         self.unverified.check_hostname = False

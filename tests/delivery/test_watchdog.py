@@ -89,3 +89,29 @@ def test_a_thread_that_stood_still_and_moves_again_leaves_it_to_the_other() -> N
         assert scheduler.living == 1
 
     play_story(story)
+
+
+@pytest.mark.parametrize("how", ["ends", "stands still"])
+def test_what_is_sent_is_cut_off_though_the_thread_is_lost_and_nothing_else_is_sent(
+    how: str,
+) -> None:
+    def story(baton: Baton) -> None:
+        scheduler = _Counting(baton)
+        watchdog = Watchdog(scheduler)
+
+        class Fatal(_Exchange):
+            def cut(self) -> None:
+                watchdog.leave(self)
+                if how == "ends":
+                    raise SystemExit
+                scheduler.sleep(1000.0)
+
+        drips = _Exchange(baton.now + 30.0)
+        watchdog.watch(Fatal(baton.now))
+        watchdog.watch(drips)
+        for _ in range(20):  # the worker's clock comes by
+            scheduler.sleep(2.0)
+            watchdog.ensure()
+        assert drips.cuts
+
+    play_story(story)
