@@ -133,7 +133,7 @@ class LogWriter:
             self._torn = not chunk.text[:written].endswith(b"\n")
         with self._lock:
             if written < chunk.notice:
-                self._untold += chunk.told
+                self._untold += chunk.dropped
             self._drop(sum(end > written for end in chunk.ends))
 
     def _drop(self, lines: int) -> None:
@@ -146,10 +146,10 @@ class LogWriter:
 
 
 class _Chunk(NamedTuple):
-    """What is written at once: first a notice of `notice` bytes that `told` lines were dropped
+    """What is written at once: first a notice of `notice` bytes that `dropped` lines were
     (none of both: 0), then lines; `ends` says at which byte each of them ends."""
 
     text: bytearray
     notice: int
-    told: int
+    dropped: int
     ends: list[int]

@@ -81,6 +81,7 @@ class Supervisor:
         self._supervised: dict[str, _Supervised] = {}
         self._demands: list[Callable[[], tuple[str, ...]]] = []
         self._stopping = scheduler.event()
+        # When `step` and `ensure` came by, and the supervisor's sign of life, without stops.
         self._stepped = self._ensured = self._own_beat = scheduler.monotonic()
         self._thread: Thread | None = None
         self._missing_since: float | None = None

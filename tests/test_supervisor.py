@@ -41,6 +41,13 @@ class _Watched:
             self.scheduler.now += 0.5
             self.supervisor.step()
 
+    def pass_time_of_loop(self, seconds: float) -> None:
+        """Let time pass as the event loop sees it."""
+        end = self.scheduler.now + seconds
+        while self.scheduler.now < end:
+            self.scheduler.now += 0.5
+            self.supervisor.ensure()
+
 
 def test_a_thread_that_ends_is_started_again_and_counted() -> None:
     watched = _Watched()
@@ -183,9 +190,7 @@ def test_a_supervisor_that_stands_still_ends_the_process_but_one_that_was_stoppe
     watched.scheduler.now += 1000  # SIGSTOP and SIGCONT: the event loop did not move either
     watched.supervisor.ensure()
     assert watched.lost == []
-    for _ in range(100):
-        watched.scheduler.now += 0.5
-        watched.supervisor.ensure()
+    watched.pass_time_of_loop(50)
     assert watched.lost == ["`supervisor` has not moved for a while"]
 
 
@@ -209,13 +214,9 @@ def test_without_a_thread_for_a_supervisor_for_long_the_event_loop_ends_the_proc
     watched.supervisor.start()
     watched.scheduler.most = 0
     watched.scheduler.end("supervisor")
-    for _ in range(100):
-        watched.scheduler.now += 0.5
-        watched.supervisor.ensure()
+    watched.pass_time_of_loop(50)
     assert watched.lost == []
-    for _ in range(100):
-        watched.scheduler.now += 0.5
-        watched.supervisor.ensure()
+    watched.pass_time_of_loop(50)
     assert watched.lost == ["`supervisor` cannot be started: can't start new thread"]
 
 
@@ -223,9 +224,7 @@ def test_a_supervisor_that_stands_still_ends_the_process_without_another_thread_
     watched = _Watched()
     watched.supervisor.start()
     watched.scheduler.most = 0
-    for _ in range(100):
-        watched.scheduler.now += 0.5
-        watched.supervisor.ensure()
+    watched.pass_time_of_loop(50)
     assert watched.lost == ["`supervisor` has not moved for a while"]
 
 

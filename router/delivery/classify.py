@@ -122,8 +122,8 @@ def _broken(exchange: Exchange, *, expired: bool) -> Judged:
         lost = f"the answer of {where} could not be read to its end"
         return Judged("ambiguous", f"{lost}; it may have arrived")
     if _is_no_http(error):
-        said = f"{where} answered with something that is not HTTP"
-        return Judged("ambiguous", f"{said}; it may have arrived")
+        strange = f"{where} answered with something that is not HTTP"
+        return Judged("ambiguous", f"{strange}; it may have arrived")
     return Judged("ambiguous", f"{where} closed the connection unanswered; it may have arrived")
 
 

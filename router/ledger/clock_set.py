@@ -39,8 +39,8 @@ def set_back(
     What was due is due still. `newest` is the highest delivery id that was known by then: what is
     younger, and not from the future, was written by the clock as it is now. Each process does it,
     since each may have written by the old clock longest; what may be done only once, the first.
-    Of what was due, the others do what can only be their own: it is due by the old clock, and since
-    the first had taken the new one on.
+    The others make due only what is written late: by the old clock, after the first had taken the
+    new one on.
     """
     back = was - now
     free = (PENDING, deliveries.c.owner.is_(None))
@@ -53,15 +53,15 @@ def set_back(
         _move(connection, lanes, (lanes.c.next_at > now,), -back, "next_at")
     else:
         written = sa.or_(tried, sa.and_(~ahead, QUEUED))
-        own = (*free, written, deliveries.c.due_at.between(first + back - NOISE, was))
+        written_late = (*free, written, deliveries.c.due_at.between(first + back - NOISE, was))
         moment = deliveries.c.moment
         fired_early = sa.case((sa.and_(~tried, moment > now), now), else_=moment)
-        own_due = deliveries.update().where(*own, deliveries.c.due_at > now)
-        connection.execute(own_due.values(due_at=now, moment=fired_early))
+        late = deliveries.update().where(*written_late, deliveries.c.due_at > now)
+        connection.execute(late.values(due_at=now, moment=fired_early))
     # What closed hours gave back until they open was asked by the clock of before: ask again.
     given_back = (*free, QUEUED, ~ahead, ~tried, deliveries.c.moment > now)
-    late = deliveries.update().where(*given_back, deliveries.c.due_at > deliveries.c.moment)
-    connection.execute(late.values(due_at=now, moment=now))
+    asked_anew = deliveries.update().where(*given_back, deliveries.c.due_at > deliveries.c.moment)
+    connection.execute(asked_anew.values(due_at=now, moment=now))
     # Nobody was told their names yet, of which the moment they were made is a part.
     _move(connection, deliveries, (*free, ahead, ~tried), -back, "created_at", "moment", "due_at")
     _move(connection, deliveries, (*free, tried, deliveries.c.due_at > was), -back, "due_at")

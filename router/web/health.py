@@ -48,8 +48,8 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
 def _measure(service: Service) -> bytes:
     """All that is counted; what the ledger knows is asked of it now, since another process may be
     the one that sends, or should."""
-    told = service.metrics
-    told.waits(service.ledger.pending())
-    told.fails({name: lane.failures for name, lane in service.ledger.desk.lanes().items()})
-    told.oldest_due.set(service.longest_wait())
-    return told.text()
+    counted = service.metrics
+    counted.waits(service.ledger.pending())
+    counted.fails({name: lane.failures for name, lane in service.ledger.desk.lanes().items()})
+    counted.oldest_due.set(service.longest_wait())
+    return counted.text()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 
 from databases import fresh_database
 from far_end import wait_until
-from hands import Hands
+from hands import Hands, locked
 from router.event import Event, decode
 from router.ledger import Draft, Filters, Ledger, LedgerUnavailable, Process, open_ledger, pools
 from router.ledger.diagnosis import diagnose
@@ -271,10 +270,8 @@ def test_what_sqlite_raises_is_to_wait_for_or_a_fault(tmp_path: Path) -> None:
     assert kind("SELECT no_such_column FROM events") == "fault"
     assert kind("INSERT INTO meta (key, value) VALUES ('uid', 'again')") == "fault"
     assert kind("SELECT * FROM no_such_table") == "unavailable"
-    other = sqlite3.connect(tmp_path / "router.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    assert kind("SELECT 1") == "unavailable"
-    other.close()
+    with locked(tmp_path / "router.db"):
+        assert kind("SELECT 1") == "unavailable"
     engine.close()
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import resource
-import sqlite3
 import time
 import urllib.error
 import urllib.request
@@ -15,9 +13,10 @@ import psycopg
 
 from databases import fresh_database
 from far_end import wait_until
+from hands import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from running import Running
 
@@ -31,16 +30,6 @@ rules:
 CHANGED = RULES.replace("first", "second")
 ANSWERED = 6.0
 """Seconds within which a reload is answered while SQLite is locked."""
-
-
-@contextlib.contextmanager
-def locked(running: Running) -> Iterator[None]:
-    """Hold SQLite's lock, as another process does."""
-    file = running.folder / "router.db"
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 def reload_now(running: Running) -> tuple[int, str | None, dict[str, Any], float]:
@@ -76,7 +65,7 @@ def test_rules_that_a_locked_database_does_not_take_wait_and_are_not_called_brok
 ) -> None:
     running = router(RULES, ROUTER_OUTBOUND="capture")
     before = running.get("/api/rules")[1]["ruleset"]
-    with locked(running):
+    with locked(running.folder / "router.db"):
         running.rules.write_text(CHANGED)
         for _ in range(3):  # the second and the third come while it is tried again by itself
             status, again, body, took = reload_now(running)
@@ -107,7 +96,7 @@ def test_rules_that_are_broken_are_called_so_though_the_database_is_locked(
     router: Callable[..., Running],
 ) -> None:
     running = router(RULES, ROUTER_OUTBOUND="capture")
-    with locked(running):
+    with locked(running.folder / "router.db"):
         running.rules.write_text(RULES.replace("notify: ops", "notify: opps"))
         wait_until(lambda: on_disk(running) == "broken")
         running.rules.write_text(CHANGED)
@@ -158,7 +147,7 @@ def test_a_start_names_the_database_that_takes_nothing_and_not_the_rules(
 ) -> None:
     running = router(RULES, ROUTER_OUTBOUND="capture")
     running.stop()
-    with locked(running):
+    with locked(running.folder / "router.db"):
         ended = running.command("serve")
         assert running.command("check").returncode == 0
     assert ended.returncode == 1
