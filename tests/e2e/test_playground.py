@@ -14,7 +14,7 @@ from far_end import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
     from running import Running
 
@@ -123,6 +123,27 @@ def test_a_template_is_edited_and_the_tests_tell_what_no_longer_holds(
     expect(page.locator("#tested")).to_contain_text("13 passed, 1 failed")
     expect(page.locator("#tested .take").first).to_be_visible()
     assert is_accessible(page)
+
+
+def test_another_file_opens_while_what_was_typed_is_still_being_tried(
+    page: Page, running: Running
+) -> None:
+    page.goto(f"{running.url}/playground")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile("/playground$"), hold)
+    with page.expect_request(re.compile("/playground$")):
+        edit(page, "# Who is told", "# Who is always told")
+    page.locator("#wanted").select_option("templates/case_approved.slack.j2")
+    expect(page.locator("#file")).to_have_value("templates/case_approved.slack.j2")
+    expect(page.locator("#wanted")).to_contain_text("rules.yaml (edited)")
+    assert held
+    page.unroute_all()  # which lets them go on
+    edit(page, "{% block title %}", "{% block title %}Hurra! ")
+    expect(page.locator(".slack-head")).to_contain_text("Hurra!")
 
 
 def test_a_backtest_runs_with_progress_and_tells_what_would_have_changed(
