@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from benchmarks.table import Row
 from router.event import Event
-from router.ledger.accept import accept
+from router.ledger.accept import LEASE, accept
 from router.ledger.claim import claim
 from router.ledger.engine import open_engine
 from router.ledger.migrate import migrate
@@ -80,7 +80,16 @@ def fill(engine: Engine, size: int, channels: int, now: float) -> None:
     for start in range(0, number, 5_000):
         drafts = [_draft(n, channels, now) for n in range(start, min(start + 5_000, number))]
         with engine.writing.begin() as connection:
-            accept(connection, engine, drafts, room=lambda _: 0, slot=0, uid="u", now=now)
+            accept(
+                connection,
+                engine,
+                drafts,
+                room=lambda _: 0,
+                slot=0,
+                uid="u",
+                now=now,
+                lapses_at=LEASE,
+            )
     if not engine.sqlite:
         with engine.writing.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -107,6 +116,7 @@ def _once(engine: Engine, channel: str) -> float:
                 slot=0,
                 uid="u",
                 now=NOW + 1,
+                lapses_at=NOW + LEASE,
             )
         with connection.begin():
             sent = Outcome(kind="delivered", detail="d")

@@ -129,8 +129,9 @@ class Sending:
 
     def _send(self, job: Job, delivery: InHand) -> bool:
         """Send a delivery, or give it back; answers whether its attempt is being recorded."""
-        late = delivery.lease - self._now() < SEND_DEADLINE + MARGIN
-        if late or self.is_paused(delivery.channel):
+        if self._seconds_left(delivery) < SEND_DEADLINE + MARGIN or self.is_paused(
+            delivery.channel
+        ):
             self.give_back([delivery])
             return False
         if self._hold(delivery) or not self._pace(job.lane, delivery):
@@ -142,6 +143,11 @@ class Sending:
         except Exception:  # noqa: BLE001 - the attempt stands, whoever counts it
             _log.exception("observe_fault", delivery_id=delivery.id)
         return True
+
+    def _seconds_left(self, delivery: InHand) -> float:
+        """For how many seconds the delivery is this process' yet."""
+        left = delivery.lease - self._now()
+        return min(left, delivery.lapses_at - self._scheduler.monotonic())
 
     def _hold(self, delivery: InHand) -> bool:
         """Whether the rule's hours ended while it waited; then it waits until they begin."""

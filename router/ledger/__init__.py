@@ -7,6 +7,7 @@ from router.ledger.engine import LedgerError, begun
 from router.ledger.facts import Database, Process
 from router.ledger.ledger import Ledger
 from router.ledger.look import Looked, look
+from router.ledger.mutes import Mute, MuteKind
 from router.ledger.opening import open_ledger
 from router.ledger.orders import Hands
 from router.ledger.overview import MOST, Gathering, Timer, TimerFilters, Unheard, Waiting
@@ -30,19 +31,18 @@ from router.ledger.shapes import (
     Listed,
     Listing,
     Member,
-    Mute,
-    MuteKind,
     Own,
     Pause,
     Resent,
     State,
     Tried,
 )
-from router.ledger.shared_clock import SharedClock
+from router.ledger.shared_clock import NOISE, SharedClock
 from router.ledger.tallies import Tally
 
 __all__ = [
     "MOST",
+    "NOISE",
     "STATES",
     "Accepted",
     "AttemptRow",

@@ -57,12 +57,14 @@ def accept(
     slot: int,
     uid: str,
     now: float,
+    lapses_at: float,
 ) -> Written:
     """Insert the drafts' events and deliveries, and cancel what they make needless.
 
     A delivery is inserted already claimed by `slot` while its channel has `room` (how many more
-    this process takes in hand) and it is its turn: so it is handed over in memory after the commit
-    and nothing needs to look for it. All others wait for a claim, or for their moment.
+    this process takes in hand, until the monotonic `lapses_at`) and it is its turn: so it is handed
+    over in memory after the commit and nothing needs to look for it. All others wait for a claim,
+    or for their moment.
     """
     written = Written()
     if not drafts:
@@ -71,7 +73,7 @@ def accept(
     batch.cancel()
     batch.ask()
     batch.give_turns()
-    batch.hand_over(written, room, slot, uid)
+    batch.hand_over(written, room, slot, uid, lapses_at)
     ids = batch.ids
     engine.insert(connection, events, [event_row(i, d) for i, d in zip(ids, drafts, strict=True)])
     engine.insert(connection, deliveries, [row.row() for row in batch.rows])
@@ -183,7 +185,9 @@ class _Batch:
                 row.reason = row.reason or FOLLOWS
             blocked.add(pair)
 
-    def hand_over(self, written: Written, room: Callable[[str], int], slot: int, uid: str) -> None:
+    def hand_over(
+        self, written: Written, room: Callable[[str], int], slot: int, uid: str, lapses_at: float
+    ) -> None:
         """Claim at once what there is room for, but for channels that rest."""
         rests = resting(self._connection, self._now)
         places: dict[str, int] = {}
@@ -199,7 +203,7 @@ class _Batch:
                 written.waiting.add(row.channel)
                 continue
             row.slot, row.due_at = slot, self._now + LEASE
-            written.in_hand.append(_in_hand(draft, row, uid))
+            written.in_hand.append(_in_hand(draft, row, uid, lapses_at))
         moments = [row.due_at for row in self.rows if row.turn == LATER and row.state == "pending"]
         written.first_moment = min(moments, default=None)
 
@@ -247,7 +251,7 @@ def _reminder(candidate: Candidate, delivery_id: int, now: float) -> NewDelivery
     )
 
 
-def _in_hand(draft: Draft, row: NewDelivery, uid: str) -> InHand:
+def _in_hand(draft: Draft, row: NewDelivery, uid: str, lapses_at: float) -> InHand:
     event = draft.event
     return InHand(
         id=row.id,
@@ -261,6 +265,7 @@ def _in_hand(draft: Draft, row: NewDelivery, uid: str) -> InHand:
         attempt=1,
         unsure=0,
         lease=row.due_at,
+        lapses_at=lapses_at,
         case_key=row.case_key,
         step=row.step,
         held=row.held,

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 class Batch(NamedTuple):
     """What is to be written at once, by the process in `slot`, at `now` (epoch seconds).
 
-    `doubtful` are the leases set by commits that may be on disk or not: what was claimed until
-    then is taken back. This batch's own is there while that is not known of it.
+    `moment` is the same by its monotonic clock. `doubtful` are the leases set by commits that may
+    be on disk or not: what was claimed until then is taken back. This batch's own is there while
+    that is not known of it.
     """
 
     orders: Sequence[Order]
@@ -43,6 +44,7 @@ class Batch(NamedTuple):
     slot: int
     uid: str
     now: float
+    moment: float
     doubtful: set[float]
 
 
@@ -59,6 +61,7 @@ class Committed(NamedTuple):
 def commit(connection: sa.Connection, engine: Engine, batch: Batch) -> Committed:
     """Write a batch in one transaction; raises what the database raises."""
     orders, hands, slot, now = batch.orders, batch.hands, batch.slot, batch.now
+    lapses_at = batch.moment + LEASE
     drafts = [draft_in_time(o.draft, now) for o in orders if isinstance(o, AcceptOrder)]
     tried = [tried_in_time(o.tried, now) for o in orders if isinstance(o, RecordOrder)]
     calls = [order for order in orders if isinstance(order, CallOrder)]
@@ -81,6 +84,7 @@ def commit(connection: sa.Connection, engine: Engine, batch: Batch) -> Committed
             slot=slot,
             uid=batch.uid,
             now=now,
+            lapses_at=lapses_at,
         )
         taken: dict[str, int] = {}
         for delivery in written.in_hand:
@@ -95,6 +99,7 @@ def commit(connection: sa.Connection, engine: Engine, batch: Batch) -> Committed
                 slot=slot,
                 uid=batch.uid,
                 now=now,
+                lapses_at=lapses_at,
             )
             for channel in channels
         }

@@ -52,8 +52,10 @@ def claim(
     slot: int,
     uid: str,
     now: float,
+    lapses_at: float,
 ) -> Claim:
-    """Take up to `room` messages of a channel that are due, the longest due first.
+    """Take up to `room` messages of a channel that are due, the longest due first, until
+    `lapses_at` (monotonic).
 
     One case's deliveries come one at a time, in the order of their events; those of a digest, and
     those beyond what a rate that gathers can carry, come together as one.
@@ -81,7 +83,7 @@ def claim(
     next_at = lane.next_at
     if rate is not None and found:
         next_at = spend(connection, rate, lane, now, len(found))
-    in_hand = _take(connection, engine, found, slot=slot, uid=uid, now=now)
+    in_hand = _take(connection, engine, found, slot=slot, uid=uid, now=now, lapses_at=lapses_at)
     return _claim(connection, channel, in_hand, rate, next_at, now, trial=trial)
 
 
@@ -157,6 +159,7 @@ def _take(
     slot: int,
     uid: str,
     now: float,
+    lapses_at: float,
 ) -> list[InHand]:
     rows = [row for unit in found for row in unit.rows]
     if not rows:
@@ -176,11 +179,16 @@ def _take(
     )
     by_id = _events_of(connection, rows)
     words = _words_of(connection, rows)
-    return [_in_hand(unit, by_id, words, uid, now) for unit in found]
+    return [_in_hand(unit, by_id, words, uid, now, lapses_at) for unit in found]
 
 
 def _in_hand(
-    unit: Unit, by_id: dict[int, Event], words: dict[int, Any], uid: str, now: float
+    unit: Unit,
+    by_id: dict[int, Event],
+    words: dict[int, Any],
+    uid: str,
+    now: float,
+    lapses_at: float,
 ) -> InHand:
     first, last = unit.rows[0], unit.rows[-1]
     listed: tuple[Listed, ...] = ()
@@ -201,6 +209,7 @@ def _in_hand(
         attempt=first.attempt + 1,
         unsure=first.attempt if _lapsed(first) else first.unsure,
         lease=now + LEASE,
+        lapses_at=lapses_at,
         case_key=first.case_key,
         message=words.get(first.message_id),
         message_id=first.message_id,

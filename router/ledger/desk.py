@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from router.ledger.engine import Engine
     from router.ledger.facts import Database, Process
+    from router.ledger.mutes import Mute, MuteKind
     from router.ledger.overview import Gathering, Timer, TimerFilters, Unheard, Waiting
     from router.ledger.rulesets import Load
-    from router.ledger.shapes import LaneRow, Mute, MuteKind
+    from router.ledger.shapes import LaneRow
     from router.ledger.tallies import Kind, Tally
 
 T = TypeVar("T")

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import sqlalchemy as sa
 
-from router.ledger.shapes import Mute
 from router.ledger.tables import mutes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from router.ledger.engine import Engine
-    from router.ledger.shapes import MuteKind
+
+MuteKind = Literal["rule", "channel", "case", "source"]
+
+
+class Mute(msgspec.Struct, frozen=True):
+    """Silence with an end and a reason; `held` counts what it held back, by channel."""
+
+    id: int
+    kind: MuteKind
+    name: str
+    reason: str
+    author: str
+    created_at: float
+    until: float
+    ended_at: float | None = None
+    held: dict[str, int] = {}
 
 
 class Silence:

@@ -61,7 +61,9 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class InHand(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery that this process has claimed, until `lease` (epoch seconds).
+    """A delivery that this process has claimed, until `lease` (epoch seconds) or, by its monotonic
+    clock, `lapses_at`, whichever is first: the one may be set, and the other stands still while
+    a machine sleeps.
 
     `attempt` counts the one that now begins. `unsure` is the last attempt that may have arrived
     (0: none). `message` holds the stored words after the first attempt. `moment` is when it was
@@ -80,6 +82,7 @@ class InHand(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     unsure: int
     lease: float
+    lapses_at: float
     case_key: str | None = None
     message: Message | None = None
     message_id: int | None = None
@@ -165,23 +168,6 @@ class LaneRow(msgspec.Struct, frozen=True):
     last_error_at: float | None = None
     pause: Pause | None = None
     probe: int | None = None
-
-
-MuteKind = Literal["rule", "channel", "case", "source"]
-
-
-class Mute(msgspec.Struct, frozen=True):
-    """Silence with an end and a reason; `held` counts what it held back, by channel."""
-
-    id: int
-    kind: MuteKind
-    name: str
-    reason: str
-    author: str
-    created_at: float
-    until: float
-    ended_at: float | None = None
-    held: dict[str, int] = {}
 
 
 class Own(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from router.event import Event
     from router.ledger.engine import Engine
-    from router.ledger.shapes import Fired, Mute, Own
+    from router.ledger.mutes import Mute
+    from router.ledger.shapes import Fired, Own
     from router.timing import Gone, Planned, Terms
 
 T = TypeVar("T")

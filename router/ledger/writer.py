@@ -227,10 +227,10 @@ class Writer:
         self._identity.require_known(begun=self._connection is not None)
         connection = self._connection or self._connect()
         # Else each of those who came together would wait for the same lock, one after the other.
-        asked_at = batch[0].at if isinstance(batch[0], CallOrder) else self._scheduler.monotonic()
-        waited = self._scheduler.monotonic() - asked_at
-        self._engine.wait_at_most(connection, PATIENCE, waited)
-        ours = Batch(batch, self._hands, self._slot, self._uid, self._now(), self._doubtful)
+        now, moment = self._now(), self._scheduler.monotonic()
+        asked_at = batch[0].at if isinstance(batch[0], CallOrder) else moment
+        self._engine.wait_at_most(connection, PATIENCE, moment - asked_at)
+        ours = Batch(batch, self._hands, self._slot, self._uid, now, moment, self._doubtful)
         committed = commit(connection, self._engine, ours)
         self._identity.require(connection, beat)
         return committed

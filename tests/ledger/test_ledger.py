@@ -26,6 +26,7 @@ from router.ledger import (
     Tried,
     open_ledger,
 )
+from router.ledger.accept import LEASE
 from router.ledger.engine import open_engine
 from router.ledger.migrate import HEAD, migrate, version
 from router.message import Message, Outcome
@@ -213,7 +214,7 @@ def test_a_lease_that_ends_unrecorded_is_taken_again_and_marked(
 ) -> None:
     accept(ledger, draft())
     (held,) = claim(ledger, hands)
-    clock.now = held.lease + 1
+    clock.now += LEASE + 1
     (again,) = claim(ledger, hands)
     assert (again.attempt, again.unsure) == (2, 1)
     record(ledger, held)  # the first one comes back late: it is kept, and changes nothing else

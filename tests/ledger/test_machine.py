@@ -78,6 +78,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 slot=slot,
                 uid="u",
                 now=self.now,
+                lapses_at=self.now + LEASE,
             )
         self.promised += len(cases) * len(CHANNELS)
         self._take(slot, written.in_hand)
@@ -94,6 +95,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 slot=slot,
                 uid="u",
                 now=self.now,
+                lapses_at=self.now + LEASE,
             )
         self._take(slot, found.in_hand)
 
@@ -161,6 +163,7 @@ class LedgerMachine(RuleBasedStateMachine):
                         slot=0,
                         uid="u",
                         now=self.now,
+                        lapses_at=self.now + LEASE,
                     )
                     sent = Outcome(kind="delivered", detail="d")
                     tried = [

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from databases import fresh_database
 from router.event import Event
 from router.ledger import timers
-from router.ledger.accept import accept
+from router.ledger.accept import LEASE, accept
 from router.ledger.claim import claim
 from router.ledger.engine import open_engine
 from router.ledger.migrate import migrate
@@ -39,7 +39,16 @@ def fill(engine: Engine, number: int, *, cases: int) -> None:
     with engine.writing.begin() as connection:
         for start in range(0, number, 1_000):
             drafts = [draft(case % cases) for case in range(start, min(start + 1_000, number))]
-            accept(connection, engine, drafts, room=lambda _: 0, slot=0, uid="u", now=NOW)
+            accept(
+                connection,
+                engine,
+                drafts,
+                room=lambda _: 0,
+                slot=0,
+                uid="u",
+                now=NOW,
+                lapses_at=LEASE,
+            )
 
 
 def draft(case: int, *, ends: bool = False) -> Draft:
@@ -52,10 +61,18 @@ def draft(case: int, *, ends: bool = False) -> Draft:
 
 
 def take(
-    connection: sa.Connection, engine: Engine, channel: str, rate: Rate | None
+    connection: sa.Connection, engine: Engine, channel: str, rate: Rate | None, at: float = NOW + 1
 ) -> Sequence[InHand]:
     return claim(
-        connection, engine, channel=channel, rate=rate, room=8, slot=0, uid="u", now=NOW + 1
+        connection,
+        engine,
+        channel=channel,
+        rate=rate,
+        room=8,
+        slot=0,
+        uid="u",
+        now=at,
+        lapses_at=LEASE,
     ).in_hand
 
 
@@ -75,7 +92,9 @@ def tried(held: Sequence[InHand], *, failed: bool = False) -> list[Tried]:
 def accepts(connection: sa.Connection, engine: Engine) -> None:
     # What ends a wait reads all that waits of its own case, and nothing of others.
     drafts = [*(draft(case) for case in range(8)), draft(1_000_000, ends=True)]
-    accept(connection, engine, drafts, room=lambda _: 0, slot=0, uid="u", now=NOW + 1)
+    accept(
+        connection, engine, drafts, room=lambda _: 0, slot=0, uid="u", now=NOW + 1, lapses_at=LEASE
+    )
 
 
 def claims_and_records(connection: sa.Connection, engine: Engine) -> None:
@@ -101,7 +120,7 @@ def fails_rests_and_probes(connection: sa.Connection, engine: Engine) -> None:
         now=NOW + 1,
     )
     take(connection, engine, "mail", None)  # it rests
-    claim(connection, engine, channel="mail", rate=None, room=8, slot=0, uid="u", now=NOW + 3)
+    take(connection, engine, "mail", None, NOW + 3)
 
 
 def fires(connection: sa.Connection, engine: Engine) -> None:

@@ -14,7 +14,7 @@ from router.calendar import Calendar
 from router.condition import Always, Condition, Equals, Field
 from router.event import Event
 from router.ledger import timers
-from router.ledger.accept import accept
+from router.ledger.accept import LEASE, accept
 from router.ledger.claim import claim
 from router.ledger.engine import Engine, open_engine
 from router.ledger.migrate import migrate
@@ -115,6 +115,7 @@ class Service:
             slot=0,
             uid="u",
             now=self.now,
+            lapses_at=self.now + LEASE,
         )
         if self.first is None:
             self.first = written.accepted[0].event
@@ -156,6 +157,7 @@ class Service:
                     slot=0,
                     uid="u",
                     now=self.now,
+                    lapses_at=self.now + LEASE,
                 ).in_hand
                 for held in taken:
                     found = waits = True

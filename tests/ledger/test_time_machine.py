@@ -119,7 +119,7 @@ class TimeMachine(RuleBasedStateMachine):
                 assert self.words[one.message_id] == ids, "words that were made for others"
             for other in (o for held in self.held.values() for o in held):
                 same = other.channel == one.channel and other.cases & one.cases
-                assert not (same and other.lease > self.now), "two of one case at once"
+                assert not (same and other.lapses_at > self.passed), "two of one case at once"
             # What was tried before may have arrived: a timer that came since waits behind it.
             for row in rows if one.attempt == 1 else ():
                 waits = row.state == "pending" and row.turn and row.channel == one.channel
@@ -154,6 +154,7 @@ class TimeMachine(RuleBasedStateMachine):
                 slot=slot,
                 uid="u",
                 now=self.now,
+                lapses_at=self.passed + LEASE,
             )
         self.promised += sum(len(draft.planned) for draft in drafts)
         assert not written.in_hand
@@ -178,6 +179,7 @@ class TimeMachine(RuleBasedStateMachine):
                 slot=slot,
                 uid="u",
                 now=self.now,
+                lapses_at=self.passed + LEASE,
             ).in_hand
 
     @precondition(lambda self: any(self.held.values()))
@@ -234,7 +236,6 @@ class TimeMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([2.0, 100.0]))
     def set_back(self, seconds: float) -> None:
         was, self.now = self.now, self.now - seconds
-        # What is in hand was taken by the clock of before: so long its lease still holds.
         with self.connection.begin():
             clock_set.set_back(self.connection, self.engine, was, 10**9, self.now)
 
