@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 LOOK = 2.0
 """Seconds between two looks at what is due: of what another process or a command wrote."""
 LONGEST_LOOK = 5.0
-SHARE = 100.0
-"""A look that takes long comes so many times rarer than it takes: it costs a hundredth at most."""
+SHARE = 200.0
+"""A look that takes long comes so many times rarer than it takes: it costs half a hundredth of a
+core at most, since a process that is idle may cost a hundredth in all."""
 FIRE = 30.0
 """Seconds after which to look for timers again, whatever is known of the next."""
 FIRE_WITHIN = 1.0

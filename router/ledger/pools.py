@@ -7,6 +7,7 @@ does so for as many seconds as stand here, and is told then.
 
 from __future__ import annotations
 
+import functools
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +28,8 @@ _QUEUE_PLANS = dict.fromkeys(
 
 
 class Limits(NamedTuple):
-    """The bounds of one pool; all in seconds.
+    """The bounds of one pool; all in seconds, but `cache`: megabytes of an SQLite file that each
+    connection keeps in memory.
 
     `connection`: to wait for a free connection; `lock`: for what another process has locked;
     `statement`: for one statement; `idle`: between two statements of a transaction, after which
@@ -40,12 +42,14 @@ class Limits(NamedTuple):
     lock: float
     statement: float
     idle: float
+    cache: int = 2
 
 
 WRITING = Limits(size=1, overflow=4, connection=5.0, lock=4.0, statement=10.0, idle=3.0)
 """The writer holds one; commands, and the migrations at the start, take their own."""
-READING = Limits(size=2, overflow=4, connection=5.0, lock=4.0, statement=10.0, idle=3.0)
-"""What the service itself asks: the worker, what is due, the rules, readiness."""
+READING = Limits(size=2, overflow=4, connection=5.0, lock=4.0, statement=10.0, idle=3.0, cache=8)
+"""What the service itself asks: the worker, what is due, the rules, readiness. What is due among
+hundreds of thousands is asked every other second, of the same pages."""
 PAGES = Limits(size=4, overflow=4, connection=5.0, lock=5.0, statement=15.0, idle=15.0)
 """Pages, the API and lists, of a service."""
 HISTORY = Limits(size=1, overflow=4, connection=5.0, lock=5.0, statement=600.0, idle=60.0)
@@ -77,7 +81,7 @@ def create_pool(url: URL, limits: Limits, *, write: bool = False, queue: bool = 
         poolclass=sa.QueuePool,
         **sizes,
     )
-    sa.event.listen(pool, "connect", _sqlite_connect)
+    sa.event.listen(pool, "connect", functools.partial(_sqlite_connect, limits.cache))
     if write:
         sa.event.listen(pool, "begin", _begin_immediate)
     else:
@@ -162,7 +166,8 @@ def _milliseconds(seconds: float) -> str:
     return str(round(seconds * 1000))
 
 
-def _sqlite_connect(connection: Any, _record: object) -> None:
+def _sqlite_connect(cache: int, connection: Any, _record: object) -> None:
+    connection.execute(f"PRAGMA cache_size = {-1000 * cache}")  # negative: kilobytes, not pages
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose what was answered with 202
 
