@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.access import IDLE, LONGEST
-from router.ledger import LedgerUnavailable, SharedClock
+from router.ledger import NOISE, LedgerUnavailable, SharedClock
 from router.log import Repeated, get_logger
 from router.watch import Watching
 
@@ -72,6 +72,7 @@ class Chores:
         self._rules = rules
         self._metrics = metrics
         self._now = now
+        self._shared = now if isinstance(now, SharedClock) else None
         self.watch = Watching(ledger, rules, now)
         self._faults = Repeated("chore_fault")
         self._last = now()
@@ -94,10 +95,13 @@ class Chores:
             self._purge,
         )
 
-    def note(self, due: Due) -> None:
-        """Keep what the clock's look brought, for what comes next."""
+    def note(self, due: Due, took: float) -> None:
+        """Keep what the clock's look has just brought, for what comes next; it `took` so many
+        seconds."""
         self._newest = due.newest
         self._failing = due.failing
+        if self._shared is not None and due.clock is not None and took <= NOISE:
+            self._do("clock", self._take_on, self._shared.time_by(due.clock, took))
 
     def step(self) -> None:
         """Do what it is time for."""
@@ -111,13 +115,13 @@ class Chores:
 
     def see_clock(self) -> None:
         """See whether the clock was set since the last time, and take that on."""
-        self._do("clock", self._see_clock, 0.0)
+        look = self._now if self._shared is None else self._shared.look
+        self._do("clock", lambda _: self._take_on(look()), 0.0)
 
-    def _see_clock(self, _: float) -> None:
-        """See whether the clock was set since the last time; nothing is written by it before the
-        ledger has taken it on."""
-        shared = self._now if isinstance(self._now, SharedClock) else None
-        now = self._now() if shared is None else shared.look()
+    def _take_on(self, now: float) -> None:
+        """It is `now` by the clock that counts: see whether it was set since the last time; nothing
+        is written by it before the ledger has taken it on."""
+        shared = self._shared
         moment = self._scheduler.monotonic()
         was = self._last + moment - self._ticked
 

@@ -143,16 +143,16 @@ class Clock:
     def _look(self) -> None:
         began = self._scheduler.monotonic()
         self._look_at = began + LOOK
-        now = self._now()
-        due = self._ledger.due(now)
+        due = self._ledger.due(self._now())
         took = self._scheduler.monotonic() - began
         self._look_at = began + min(max(LOOK, SHARE * took), LONGEST_LOOK)
+        self._chores.note(due, took)
+        now = self._now()  # the clock may have been set
         if due.next_moment is not None:
             self.later(due.next_moment)
         self._worker.pause(due.paused)
         self._claim_due(due, now)
         self.silent = tuple(self._silent(due, now))
-        self._chores.note(due)
 
     def _claim_due(self, due: Due, now: float) -> None:
         known = self._rules.current.ruleset.channels

@@ -38,6 +38,10 @@ class DatabaseGone(Exception):
     """The database is not there any more, or another one is; nothing is accepted."""
 
 
+OLDER = "the database was restored: it is an older state of itself"
+"""What is said where a database has not given out the ids that it had given out before."""
+
+
 def diagnose(error: BaseException) -> Diagnosis:
     """Say what an exception means for those who use the ledger."""
     if isinstance(error, DatabaseGone):

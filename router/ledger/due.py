@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from router.ledger.lanes import TRIP
+from router.ledger.shared_clock import NOW_SQL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     or have rested. `next_at`: the next theoretical arrival of those that a rate held to. `paused`:
     those that operators hold up. `failing`: those that fail and are not paused, since when.
     `newest` is the highest id of a delivery, `next_moment` when the next timer has its moment.
+    `clock` is what time it was by the clock of PostgreSQL, which is asked with it.
     """
 
     channels: dict[str, float]
@@ -34,6 +36,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     failing: dict[str, float]
     newest: int
     next_moment: float | None = None
+    clock: float | None = None
 
     def may_go(self, channels: Mapping[str, Channel]) -> dict[str, float]:
         """When the first delivery of each of these channels may go, or might have gone: it is due,
@@ -59,7 +62,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 def find_due(connection: sa.Connection, engine: Engine, now: float) -> Due:
     """Ask which channels have something due: in one statement, and in as many probes of an index
     as there are channels with something pending, however much that is."""
-    newest, next_moment = 0, None
+    newest, next_moment, clock = 0, None, None
     channels: dict[str, float] = {}
     paused: set[str] = set()
     failing: dict[str, float] = {}
@@ -68,7 +71,7 @@ def find_due(connection: sa.Connection, engine: Engine, now: float) -> Due:
     rows = connection.exec_driver_sql(_DUE_SQLITE if engine.sqlite else _DUE_POSTGRES, (now,))
     for channel, due_at, rests_until, failures, failing_since, paused_at, arrival in rows:
         if channel is None:
-            newest, next_moment = failures, due_at
+            newest, next_moment, clock = failures, due_at, arrival
         elif paused_at is not None:
             paused.add(channel)
         else:
@@ -90,6 +93,7 @@ def find_due(connection: sa.Connection, engine: Engine, now: float) -> Due:
         failing=failing,
         newest=newest,
         next_moment=next_moment,
+        clock=clock,
     )
 
 
@@ -111,4 +115,4 @@ _DUE = (
     " AND turn = 0), NULL, "
 )
 _DUE_SQLITE = _DUE.format("?") + "value, NULL, NULL, NULL FROM counters WHERE name = 'deliveries'"
-_DUE_POSTGRES = _DUE.format("%s") + "last_value, NULL, NULL, NULL FROM deliveries_ids"
+_DUE_POSTGRES = _DUE.format("%s") + f"last_value, NULL, NULL, {NOW_SQL} FROM deliveries_ids"

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from router.ledger import pools
-from router.ledger.diagnosis import DatabaseGone, diagnose, first_line, is_of_database
+from router.ledger.diagnosis import OLDER, DatabaseGone, diagnose, first_line, is_of_database
 from router.ledger.shapes import LedgerUnavailable
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Engine:
         highest = self.highest_ids.get(name, 0)
         taken = self._take_ids(connection, name, count)
         if taken[0] <= highest:
-            raise DatabaseGone("the database was restored: it is an older state of itself")
+            raise DatabaseGone(OLDER)
         return taken
 
     def _take_ids(self, connection: sa.Connection, name: str, count: int) -> list[int]:

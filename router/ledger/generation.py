@@ -15,9 +15,11 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from router.ledger.diagnosis import OLDER, DatabaseGone
 from router.ledger.tables import LATER, PENDING, deliveries, meta
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from router.ledger.engine import Engine
@@ -129,35 +131,45 @@ def _promoted(old: str, new: str) -> bool:
     return old.count("-") == 2 and old.rpartition("-")[0] == new.rpartition("-")[0]
 
 
-def changed(
+def verify(
     connection: sa.Connection, engine: Engine, since: Mark, place: str, *, writes: bool
-) -> str | None:
-    """Why the database is not the one that was opened any more, in words; None if it is.
+) -> Mark:
+    """The mark of the same ledger, as far as it is now: in one statement, as it is asked often.
 
-    With `writes`, a standby that cannot be written to yet is refused, as PostgreSQL words it.
+    Raises DatabaseGone, in words, if the database is not the one that was opened any more. With
+    `writes`, a standby that cannot be written to yet is refused, as PostgreSQL words it.
     """
     try:
-        keys = _keys(connection, engine, _KEPT if writes else None)
-        newest = _newest(connection, engine)
-        here = place if engine.sqlite else place_of(connection, engine)
+        if writes and not engine.sqlite:
+            _keys(connection, engine, _KEPT)
+        mark, here = _identity(connection, engine, place)
     except DBAPIError as error:
         if "no such table" in str(error) or getattr(error.orig, "sqlstate", "") == "42P01":
-            return "the tables of the database are gone"
+            raise DatabaseGone("the tables of the database are gone") from None
         raise
-    if keys.get("uid") != since.uid:
-        return "another database is here now"
-    if int(keys.get("generation", "0")) != since.generation:
-        return "the database was replaced or restored, as another process has found"
-    if newest[0] < since.events or newest[1] < since.deliveries:
-        return "the database was restored: it is an older state of itself"
+    if mark.uid != since.uid:
+        raise DatabaseGone("another database is here now")
+    if mark.generation != since.generation:
+        raise DatabaseGone("the database was replaced or restored, as another process has found")
+    if mark.events < since.events or mark.deliveries < since.deliveries:
+        raise DatabaseGone(OLDER)
     if here != place and not here.endswith("-"):
-        return "another server of the database answers now, or it was restored"
-    return None
+        raise DatabaseGone("another server of the database answers now, or it was restored")
+    return mark
 
 
 def current_mark(connection: sa.Connection, engine: Engine, since: Mark) -> Mark:
     """The same ledger, as far as it is now."""
     return Mark(since.uid, since.generation, *_newest(connection, engine))
+
+
+def _identity(connection: sa.Connection, engine: Engine, place: str) -> tuple[Mark, str]:
+    """What is under the address now, and its place; that of a file is seen by its number."""
+    row = connection.exec_driver_sql(
+        _IDENTITY_SQLITE if engine.sqlite else _IDENTITY_POSTGRES
+    ).one()
+    here = place if engine.sqlite else _join_place(row[4:])
+    return Mark(row[0] or "", int(row[1] or "0"), row[2], row[3]), here
 
 
 def find_saved(engine: Engine) -> Path | None:
@@ -179,12 +191,11 @@ def place_of(connection: sa.Connection, engine: Engine) -> str:
     is a standby)."""
     if engine.file is not None:
         return str(engine.file.stat().st_ino)
-    numbers = (
-        "SELECT (SELECT oid FROM pg_database WHERE datname = current_database()),"
-        " 'events'::regclass::oid, CASE WHEN pg_is_in_recovery() THEN ''"
-        " ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END"
-    )
-    return "-".join(str(part) for part in connection.exec_driver_sql(numbers).one())
+    return _join_place(connection.exec_driver_sql(f"SELECT {_PLACE}").one())
+
+
+def _join_place(numbers: Iterable[object]) -> str:
+    return "-".join(str(number) for number in numbers)
 
 
 def read_mark(engine: Engine) -> Mark | None:
@@ -229,15 +240,24 @@ def _keys(
 
 
 def _newest(connection: sa.Connection, engine: Engine) -> tuple[int, int]:
-    if engine.sqlite:
-        rows = connection.exec_driver_sql("SELECT name, value FROM counters")
-        values = {row[0]: row[1] for row in rows}
-        return values["events"], values["deliveries"]
-    # A sequence that was never asked says 1, as after its first number.
-    one = "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {}_ids)"
-    both = f"SELECT {', '.join(one.format(name) for name in _COUNTED)}"
-    row = connection.exec_driver_sql(both).one()
+    numbers = _COUNTERS if engine.sqlite else _SEQUENCES
+    row = connection.exec_driver_sql(f"SELECT {numbers}").one()
     return row[0], row[1]
+
+
+_PLACE = (
+    "(SELECT oid FROM pg_database WHERE datname = current_database()), 'events'::regclass::oid,"
+    " CASE WHEN pg_is_in_recovery() THEN '' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END"
+)
+# A sequence that was never asked says 1, as after its first number.
+_SEQUENCE = "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {}_ids)"
+_COUNTER = "(SELECT value FROM counters WHERE name = '{}')"
+_META = "(SELECT value FROM meta WHERE key = '{}')"
+_SEQUENCES = ", ".join(map(_SEQUENCE.format, _COUNTED))
+_COUNTERS = ", ".join(map(_COUNTER.format, _COUNTED))
+_WHO = ", ".join(map(_META.format, ("uid", "generation")))
+_IDENTITY_SQLITE = f"SELECT {_WHO}, {_COUNTERS}"
+_IDENTITY_POSTGRES = f"SELECT {_WHO}, {_SEQUENCES}, {_PLACE}"
 
 
 def _ids(mark: Mark | None) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from router.ledger.diagnosis import DatabaseGone
-from router.ledger.generation import SAVED, changed, current_mark, write_mark
+from router.ledger.generation import SAVED, current_mark, verify, write_mark
 from router.log import get_logger
 
 if TYPE_CHECKING:
@@ -43,11 +43,10 @@ class Identification:
         """Compare the database with what was opened, and keep how far it is now."""
         if self.lost is not None or not self._engine.is_there():
             return  # the writer saves what it holds, and says so
-        reason = self._changed(connection, writes=False)
-        if reason is not None:
-            self.lost = reason
+        try:
+            mark = self._verify(connection, writes=False)
+        except DatabaseGone:
             return
-        mark = current_mark(connection, self._engine, self._mark)
         if mark != self._mark:
             self._keep(mark)
             write_mark(self._engine, mark)
@@ -67,8 +66,8 @@ class Identification:
         if self._engine.sqlite:
             return  # a file is looked at before, and after each commit
         with connection.begin():
-            self.lost = self.lost or self._changed(connection, writes=True)
-        self.require_known(begun=True)
+            self.require_known(begun=True)
+            self._verify(connection, writes=True)
 
     def require_known(self, *, begun: bool) -> None:
         """Before a commit: raises DatabaseGone if the database is known to be another one.
@@ -80,9 +79,13 @@ class Identification:
         if self.lost is not None:
             raise DatabaseGone(self.lost)
 
-    def _changed(self, connection: sa.Connection, *, writes: bool) -> str | None:
+    def _verify(self, connection: sa.Connection, *, writes: bool) -> Mark:
         place = self.opening.place
-        return changed(connection, self._engine, self._mark, place, writes=writes)
+        try:
+            return verify(connection, self._engine, self._mark, place, writes=writes)
+        except DatabaseGone as error:
+            self.lost = str(error)
+            raise
 
     def require(self, connection: sa.Connection, beat: Beat) -> None:
         """After a commit: see that the file is still under its name, else save what it holds.

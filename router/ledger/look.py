@@ -18,6 +18,7 @@ from router.ledger.generation import find_saved
 from router.ledger.lanes import list_lanes
 from router.ledger.migrate import HEAD, version
 from router.ledger.shapes import LaneRow
+from router.ledger.shared_clock import NOW_SQL
 from router.ledger.tables import PENDING, deliveries, events
 
 if TYPE_CHECKING:
@@ -82,8 +83,7 @@ def _ask(engine: Engine, place: str, free: int | None, now: float) -> Looked:
     with engine.reading.connect() as connection:
         clock = None
         if not engine.sqlite:
-            sql = "SELECT extract(epoch FROM clock_timestamp())::float8"
-            clock = connection.exec_driver_sql(sql).scalar_one()
+            clock = connection.exec_driver_sql(f"SELECT {NOW_SQL}").scalar_one()
         last = sa.select(events.c.received_at).order_by(events.c.id.desc()).limit(1)
         count = sa.select(sa.func.count()).select_from(deliveries).where(PENDING)
         return Looked(

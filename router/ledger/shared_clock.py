@@ -29,6 +29,8 @@ SILENCE = 40.0
 """Seconds within which the database answers what time it is, or does not."""
 NOISE = 0.05
 """Seconds by which two looks may differ although nobody set a clock."""
+NOW_SQL = "extract(epoch FROM clock_timestamp())::float8"
+"""What time it is on a PostgreSQL server (epoch seconds), in its SQL."""
 
 
 class SharedClock:
@@ -48,13 +50,17 @@ class SharedClock:
         self.set(self.look())
 
     def look(self) -> float:
-        """Ask the clock that counts; its answer counts from `set` on.
+        """Ask the clock that counts; its answer counts from `set` on."""
+        began = self._monotonic()
+        there = self._reference()
+        return self.time_by(there, self._monotonic() - began)
+
+    def time_by(self, there: float, took: float) -> float:
+        """What time it is, by an answer of the clock that counts which has just come, and for
+        which `took` seconds were waited.
 
         It is the time as it is here, where the difference is not more than asking may make.
         """
-        began = self._monotonic()
-        there = self._reference()
-        took = self._monotonic() - began
         there, here = there + took / 2, self()
         return here if abs(there - here) <= max(NOISE, took) else there
 
@@ -79,10 +85,7 @@ def database_time(engine: Engine) -> float:
     """What the clock of a PostgreSQL server says; raises LedgerUnavailable."""
 
     def ask(connection: sa.Connection) -> float:
-        moment: float = connection.exec_driver_sql(_NOW).scalar_one()
+        moment: float = connection.exec_driver_sql(f"SELECT {NOW_SQL}").scalar_one()
         return moment
 
     return engine.read(ask, engine.reading)
-
-
-_NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
