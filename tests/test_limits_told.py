@@ -154,7 +154,10 @@ ROWS = (
     ),
     (
         "those who wait for a turn",
-        f"{aside.MAX_WAITING}, {aside.MAX_OF_ONE} of one viewer, {time(aside.PATIENCE)} each",
+        (
+            f"{aside.MAX_WAITING}, {aside.MAX_OF_ONE} of one viewer, {time(aside.PATIENCE)} each"
+            " beside the start of its process"
+        ),
         f"503, try again in {time(aside.RETRY_AFTER)}",
     ),
     ("the edited texts", f"{size(tryout.LONGEST)} of characters", "not tried, in words"),

@@ -24,13 +24,15 @@ SHARED = 3.0
 PATIENCE = 10.0
 """So long anybody waits for their turn: then they are told."""
 STARTING = 20.0
-"""So long the process may take to start."""
+"""So long the process may take to start; nobody's patience goes on meanwhile."""
 MAX_WAITING = 16
 MAX_OF_ONE = 6
 """Questions of one viewer that wait, over all their pages."""
 RETRY_AFTER = 10.0
 """Seconds after which those who got no turn are told to try again."""
-CROWDED = f"others are trying rules just now; try again in {RETRY_AFTER:.0f} seconds"
+_AGAIN = f"try again in {RETRY_AFTER:.0f} seconds"
+CROWDED = f"others are trying rules just now; {_AGAIN}"
+CROWDED_ALONE = f"what you are trying already takes long; {_AGAIN}"
 MAX_ANSWER = 32 * 1024**2
 READY = b"ready\n"
 """What the process says once it can be asked."""
@@ -73,7 +75,9 @@ class Aside:
         wait or no turn comes in time, TooMuch if the answer takes too long or too much memory.
         """
         mine_waiting = self._viewers.get(viewer, 0)
-        if sum(self._viewers.values()) >= MAX_WAITING or mine_waiting >= MAX_OF_ONE:
+        if mine_waiting >= MAX_OF_ONE:
+            raise Crowded(RETRY_AFTER, CROWDED_ALONE)
+        if sum(self._viewers.values()) >= MAX_WAITING:
             raise Crowded(RETRY_AFTER, CROWDED)
         mine = self._latest[who] = object()
         self._viewers[viewer] = mine_waiting + 1
@@ -84,7 +88,8 @@ class Aside:
                     return None
                 return await self._answer(msgspec.json.encode(question) + b"\n", viewer)
         except TimeoutError:
-            raise Crowded(RETRY_AFTER, CROWDED) from None
+            alone = self._is_alone(viewer)
+            raise Crowded(RETRY_AFTER, CROWDED_ALONE if alone else CROWDED) from None
         finally:
             self._viewers[viewer] -= 1
             if not self._viewers[viewer]:
@@ -95,15 +100,21 @@ class Aside:
     def _hasten(self, viewer: Hashable) -> None:
         """Another viewer waits: what is being answered has less time from now on."""
         asking = self._asking
-        if asking is not None and asking.viewer != viewer:
+        if asking is not None and asking.viewer != viewer and not asking.bound.expired():
             until, now = asking.began + self._shared, asyncio.get_running_loop().time()
             asking.bound.reschedule(max(now, min(until, asking.bound.when() or until)))
+
+    def _is_alone(self, viewer: Hashable) -> bool:
+        return set(self._viewers) <= {viewer}
 
     async def _answer(self, line: bytes, viewer: Hashable) -> Answer:
         try:
             for _ in range(2):  # one that ended because nobody asked is started again
                 fresh = self.process is None
-                process = self.process or await self._start()
+                process = self.process
+                if process is None:
+                    with self._turn.uncounted(STARTING):
+                        process = await self._start()
                 answer = await self._exchange(process, line, viewer)
                 if answer:
                     return msgspec.json.decode(answer, type=Answer)
@@ -125,8 +136,8 @@ class Aside:
         if process.stdin is None or process.stdout is None:
             raise AssertionError("it was started without pipes")
         began = asyncio.get_running_loop().time()
-        alone = set(self._viewers) <= {viewer}
-        bound = asyncio.timeout_at(began + (self._seconds if alone else self._shared))
+        seconds = self._seconds if self._is_alone(viewer) else self._shared
+        bound = asyncio.timeout_at(began + seconds)
         try:
             async with bound:
                 self._asking = _Asking(viewer, began, bound)

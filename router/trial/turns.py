@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Hashable
+    from collections.abc import AsyncIterator, Hashable, Iterator
 
 REMEMBERED = 60.0
 """Seconds for which it counts how long somebody had their turn."""
+
+
+class _Waiting(NamedTuple):
+    """Who waits, what ends that, and until when it may last."""
+
+    who: Hashable
+    turn: asyncio.Future[None]
+    bound: asyncio.Timeout
 
 
 class Turns:
@@ -20,12 +28,14 @@ class Turns:
 
     def __init__(self) -> None:
         self._held = False
-        self._waiting: list[tuple[Hashable, asyncio.Future[None]]] = []
+        self._waiting: list[_Waiting] = []
+        self._until: float | None = None  # while no seconds count: when that ends at the latest
         self._used: dict[Hashable, tuple[float, float]] = {}  # seconds, and until when
 
     @contextlib.asynccontextmanager
     async def of(self, who: Hashable, patience: float) -> AsyncIterator[None]:
-        """Have a turn; raises TimeoutError if it does not come within `patience` seconds."""
+        """Have a turn; raises TimeoutError if it does not come within `patience` seconds that
+        count."""
         await self._take(who, patience)
         began = time.monotonic()
         try:
@@ -34,15 +44,35 @@ class Turns:
             self._note(who, time.monotonic() - began)
             self._pass_on()
 
+    @contextlib.contextmanager
+    def uncounted(self, most: float) -> Iterator[None]:
+        """The seconds within it, `most` of them, count against the patience of nobody."""
+        loop = asyncio.get_running_loop()
+        self._until = loop.time() + most
+        self._prolong(most)
+        try:
+            yield
+        finally:
+            left, self._until = self._until - loop.time(), None
+            self._prolong(-left)
+
+    def _prolong(self, seconds: float) -> None:
+        for entry in self._waiting:
+            until = entry.bound.when()
+            if until is not None and not entry.bound.expired():
+                entry.bound.reschedule(until + seconds)
+
     async def _take(self, who: Hashable, patience: float) -> None:
         if not self._held:
             self._held = True
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        entry = (who, turn)
-        self._waiting.append(entry)
+        loop = asyncio.get_running_loop()
+        until = (self._until or loop.time()) + patience
+        turn: asyncio.Future[None] = loop.create_future()
+        entry = _Waiting(who, turn, asyncio.timeout_at(until))
         try:
-            async with asyncio.timeout(patience):
+            async with entry.bound:
+                self._waiting.append(entry)
                 await turn
         except BaseException:
             if entry in self._waiting:
@@ -53,10 +83,10 @@ class Turns:
 
     def _pass_on(self) -> None:
         while self._waiting:
-            entry = min(self._waiting, key=lambda entry: self._seconds(entry[0]))
+            entry = min(self._waiting, key=lambda entry: self._seconds(entry.who))
             self._waiting.remove(entry)
-            if not entry[1].done():
-                entry[1].set_result(None)
+            if not entry.turn.done():
+                entry.turn.set_result(None)
                 return
         self._held = False
 

@@ -14,22 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from questions import question, titles
 from router.pools import Crowded
-from router.rulebook import read_files
-from router.trial import Answer, Aside, Question, TooMuch
+from router.trial import Answer, Aside, TooMuch
 from router.trial.__main__ import MEMORY
 from router.trial.confine import NICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-RULES = """
-version: 1
-sources: { atfinity: { secret: "${ATFINITY_SECRET}" } }
-channels: { sink: { webhook: { url: "${SINK:?needed}" } } }
-rules:
-  - { name: all, when: always, notify: sink, title: "said" }
-"""
 LOOPS = "{% for a in 'xxxxxxxxxx' %}" * 4 + "a" + "{% endfor %}" * 4
 
 
@@ -43,24 +36,11 @@ def in_a_loop(story: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., 
     return test
 
 
-def question(folder: Path, edit: str = "", number: int = 0) -> Question:
-    (folder / "rules.yaml").write_text(RULES, encoding="utf-8")
-    files = read_files(str(folder / "rules.yaml"))
-    body = b'{"trigger": "case_created"}'
-    edits = {files.name: f"{RULES}{edit}# {number}"}
-    return Question(files=files, edits=edits, base_url="http://x", body=body, source="atfinity")
-
-
 def heavy(number: int) -> str:
     return "".join(
         f'  - {{ name: r{n}, when: always, notify: sink, body: "{n}{LOOPS}" }}\n'
         for n in range(number)
     )
-
-
-def titles(answer: Answer | None) -> list[str]:
-    assert answer is not None, "overtaken"
-    return [one.message.title for one in answer.messages]
 
 
 @in_a_loop
