@@ -105,16 +105,14 @@ class Aside:
             asking.bound.reschedule(max(now, min(until, asking.bound.when() or until)))
 
     def _is_alone(self, viewer: Hashable) -> bool:
+        """Whether nobody else asks or waits."""
         return set(self._viewers) <= {viewer}
 
     async def _answer(self, line: bytes, viewer: Hashable) -> Answer:
         try:
             for _ in range(2):  # one that ended because nobody asked is started again
                 fresh = self.process is None
-                process = self.process
-                if process is None:
-                    with self._turn.uncounted(STARTING):
-                        process = await self._start()
+                process = self.process or await self._start()
                 answer = await self._exchange(process, line, viewer)
                 if answer:
                     return msgspec.json.decode(answer, type=Answer)
@@ -158,14 +156,15 @@ class Aside:
         return answer if answer.endswith(b"\n") else b""
 
     async def _start(self) -> Process:
-        process = self.process = await start("router.trial")
-        if process.stdout is None:
-            raise AssertionError("it was started without pipes")
-        try:
-            async with asyncio.timeout(STARTING):
-                await process.stdout.readline()
-        except TimeoutError:
-            raise TooMuch("its process does not start; the machine is too busy") from None
+        with self._turn.uncounted(STARTING):
+            process = self.process = await start("router.trial")
+            if process.stdout is None:
+                raise AssertionError("it was started without pipes")
+            try:
+                async with asyncio.timeout(STARTING):
+                    await process.stdout.readline()
+            except TimeoutError:
+                raise TooMuch("its process does not start; the machine is too busy") from None
         return process
 
     async def close(self) -> None:

@@ -46,14 +46,17 @@ class Turns:
 
     @contextlib.contextmanager
     def uncounted(self, most: float) -> Iterator[None]:
-        """The seconds within it, `most` of them, count against the patience of nobody."""
+        """The seconds within it, `most` of them, count against the patience of nobody, unless it
+        fails: else one failure after the other would have everybody wait on."""
         loop = asyncio.get_running_loop()
         self._until = loop.time() + most
         self._prolong(most)
+        left = most
         try:
             yield
+            left = self._until - loop.time()
         finally:
-            left, self._until = self._until - loop.time(), None
+            self._until = None
             self._prolong(-left)
 
     def _prolong(self, seconds: float) -> None:

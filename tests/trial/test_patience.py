@@ -97,6 +97,22 @@ async def test_who_comes_while_no_seconds_count_loses_patience_as_anybody() -> N
     await first
 
 
+@in_a_skipping_loop
+async def test_seconds_count_if_what_they_were_for_has_failed() -> None:
+    turns, ends = Turns(), asyncio.Event()
+    first = asyncio.create_task(_take(turns, "first", ends))
+    await skip(0)
+    waiting = asyncio.create_task(_take(turns, "waiting", ends))
+    with pytest.raises(OSError, match="no process"), turns.uncounted(STARTING):  # noqa: PT012
+        await skip(PATIENCE + 1)
+        assert not waiting.done()
+        raise OSError("no process")
+    with pytest.raises(TimeoutError):
+        await waiting
+    ends.set()
+    await first
+
+
 @pytest.fixture
 def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Python that is started stops at once, as on a machine that is too busy."""
